@@ -1,0 +1,1 @@
+"""Troth runs a privacy policy."""

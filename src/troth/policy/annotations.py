@@ -19,7 +19,10 @@ Keyed: TypeAlias = Annotated[tuple[T, ...], Meta(extra={"keyed": True})]
 
 Date: TypeAlias = Annotated[datetime, Meta(tz=True)]
 Id: TypeAlias = Annotated[str, Meta(extra={"format": "id"}, pattern="^[a-z0-9][a-z0-9._-]*$")]
-Country: TypeAlias = Annotated[str, Meta(extra={"format": "country"}, pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
+Country: TypeAlias = Annotated[
+    str, Meta(extra={"format": "country"}, pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2")
+]
+Language: TypeAlias = Annotated[str, Meta(extra={"format": "language"})]
 Url: TypeAlias = Annotated[str, Meta(extra={"format": "url"})]
 Email: TypeAlias = Annotated[str, Meta(extra={"format": "email"})]
 

@@ -1,8 +1,8 @@
 """The language: what a policy file can say, as frozen values.
 
 One `Version` is one file. Its top-level keys are verbs; below each verb stand *statements*, each with an id (its key),
-the sentence people read (`says`) and the rule that the machine keeps. A `Policy` (see `history.py`) is the versions of a
-policy through time.
+the sentence people read (`says`) and the rule that the machine keeps. A `Policy` (see `history.py`) is the versions of
+a policy through time.
 
 These structs are the single description of the language: `reading.py` reads a file by them, `schema.py` makes the JSON
 Schema from them. What a field means to those two is said in its annotation (see `annotations.py`).
@@ -27,6 +27,7 @@ from troth.policy.annotations import (
     Email,
     Id,
     Keyed,
+    Language,
     Means,
     Moments,
     Products,
@@ -201,9 +202,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     copy: Annotated[Text | None, Meta(description="How to get a copy of the safeguards")] = None
 
 
-class Shares(
-    Gated, frozen=True, kw_only=True, omit_defaults=True, rename={"recipients": "with", "purposes": "for"}
-):
+class Shares(Gated, frozen=True, kw_only=True, omit_defaults=True, rename={"recipients": "with", "purposes": "for"}):
     """Data that is given to somebody. Without `data` it speaks of all data."""
 
     data: DataTerms = ()
@@ -320,7 +319,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: Text
     effective: Annotated[Date, Meta(description="When it comes into force; a bare date means 00:00 UTC")]
     reviewed: Annotated[Date | None, Meta(description="When it was last reviewed")] = None
-    language: Annotated[str, Meta(description="BCP 47 tag of sentences without one")] = "en"
+    language: Annotated[Language, Meta(description="BCP 47 tag of sentences without one")] = "en"
     says: Annotated[Text | None, Meta(description="The introduction")] = None
     details: Annotated[Text | None, Meta(description="The introduction of the complete policy")] = None
     publisher: Publisher
@@ -367,7 +366,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return next((recipient for recipient in self.recipients if recipient.id == id), None)
 
     def recipient_path(self, recipient: str) -> tuple[str, ...]:
-        """Who covers a recipient, from the widest kind to itself: a declared one is below its kind and its ancestors."""
+        """Who covers a recipient, widest first: a declared one stands below its kind and its kind's ancestors."""
         declared = self.recipient(recipient)
         if declared is None:
             return self.vocabulary.path("recipient", recipient)

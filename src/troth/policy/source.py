@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -104,7 +105,7 @@ def _compose(parser: yaml.CSafeLoader, file: str, problems: Problems) -> Node | 
     seen: list[dict[str, int]] = []  # the keys so far and their lines, per open node
     documents = 0
     while True:
-        event = parser.get_event()
+        event: Any = parser.get_event()  # the stubs do not know which events have which attributes
         kind = type(event)
         if kind is yaml.StreamEndEvent:
             return root
@@ -169,7 +170,7 @@ def _compose(parser: yaml.CSafeLoader, file: str, problems: Problems) -> Node | 
 _KINDS = {yaml.ScalarEvent: "text", yaml.SequenceStartEvent: "list", yaml.MappingStartEvent: "mapping"}
 
 
-def _place(file: str, event: yaml.Event) -> Place:
+def _place(file: str, event: Any) -> Place:
     mark = event.start_mark
     return Place(file, mark.line + 1, mark.column + 1)
 

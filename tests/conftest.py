@@ -1,0 +1,110 @@
+"""What every test can count on: named components, a browser, and Hypothesis set for the place where it runs.
+
+A test marked `browser`, `postgres` or `java` needs a program that is not a Python package. Where that is missing the
+test is skipped, and the end of the run says so; with TROTH_REQUIRE_ALL=1 it fails instead, and so does any other skip,
+because there nothing may be left out.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+REQUIRE_ALL = os.environ.get("TROTH_REQUIRE_ALL") == "1"
+LEFT_OUT = "left out: needs "
+
+
+def find_initdb() -> str | None:
+    """Return the path of PostgreSQL's `initdb`, which Debian keeps off the search path; None without a server."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    return str(debian[-1]) if debian else shutil.which("initdb")
+
+
+# Marker: how the component is found, and the Debian package that brings it (scripts/system-packages installs them).
+COMPONENTS: dict[str, tuple[Callable[[], str | None], str]] = {
+    "browser": (lambda: shutil.which("chromium"), "chromium"),
+    "postgres": (find_initdb, "postgresql"),
+    "java": (lambda: shutil.which("java"), "default-jre-headless"),
+}
+
+# Continuous integration asks the same questions every time, and never fails because a machine is slow.
+hypothesis.settings.register_profile(
+    "ci",
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile("dev", deadline=None, print_blob=True)
+hypothesis.settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") == "true" else "dev")
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses the browser fixture, and run it last: Playwright leaves its event loop running in the thread."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose component is missing; fail it where nothing may be left out."""
+    for marker, (find, package) in COMPONENTS.items():
+        if item.get_closest_marker(marker) and find() is None:
+            reason = f"{LEFT_OUT}{marker} (Debian package {package})"
+            if REQUIRE_ALL:
+                pytest.fail(reason, pytrace=False)
+            pytest.skip(reason)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Turn a run that skipped anything into a failed one where nothing may be left out."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if REQUIRE_ALL and exitstatus == pytest.ExitCode.OK and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say exactly what was left out, and what would have to be installed for it."""
+    left_out: dict[str, list[str]] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        left_out.setdefault(reason.removeprefix("Skipped: "), []).append(report.nodeid)
+    if not left_out:
+        return
+    terminalreporter.section("left out" + (", which fails this run (TROTH_REQUIRE_ALL)" if REQUIRE_ALL else ""))
+    for reason, tests in sorted(left_out.items()):
+        terminalreporter.line(f"{reason.removeprefix(LEFT_OUT)}: {len(tests)} not run")
+        for test in sorted(tests):
+            terminalreporter.line(f"  {test}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> "Iterator[Browser]":
+    """Give a headless browser: the system's Chromium, which looks nothing up outside this machine."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=[
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--no-proxy-server",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--no-first-run",
+            ],
+        )
+        yield browser
+        browser.close()

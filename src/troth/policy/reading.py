@@ -136,11 +136,12 @@ def _check_claims(claims: tuple[Claim, ...], problems: Problems) -> None:
 
 # --- structs ---------------------------------------------------------------------------------------------------------
 
-# Fields that the reading itself fills in.
-_GIVEN = {"id", "place", "order"}
-_NOT_IN_THE_FILE: dict[type[msgspec.Struct], set[str]] = {
-    Version: {"id", "file", "sha256", "vocabulary", "statements", "places"},
-}
+
+def not_in_the_file(struct: type[msgspec.Struct]) -> set[str]:
+    """The fields of a struct that are not written in the file: the reading itself fills them in."""
+    if struct is Version:
+        return {"id", "file", "sha256", "vocabulary", "statements", "places"}
+    return {"id", "place", "order"}
 
 
 @cache
@@ -148,7 +149,7 @@ def fields_of(struct: type[msgspec.Struct]) -> dict[str, tuple[str, bool, _Reade
     """The keys of a mapping that the struct describes: key → (name of the field, required, reader)."""
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)  # noqa: S101 - only structs are asked for
-    left_out = _NOT_IN_THE_FILE.get(struct, _GIVEN)
+    left_out = not_in_the_file(struct)
     return {
         field.encode_name: (field.name, field.required, _reader(field.type))
         for field in info.fields
@@ -211,7 +212,8 @@ def _struct_reader(struct: type[msgspec.Struct]) -> _Reader:
     return read
 
 
-_ID = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*\Z")
+# Ids may nest by dots, as choices do.
+ID = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*\Z")
 
 
 def _keyed_reader(struct: type[msgspec.Struct]) -> _Reader:
@@ -228,7 +230,7 @@ def _keyed_reader(struct: type[msgspec.Struct]) -> _Reader:
         for key, value in node.items:
             assert key is not None  # noqa: S101 - mappings have keys
             place = reading.place(key)
-            if not _ID.match(key.text) or len(key.text) > 100:
+            if not ID.match(key.text) or len(key.text) > 100:
                 message = f"'{key.text[:100]}' cannot be an id: lower-case letters, digits, '-', '_' and dots between."
                 reading.problems.add("bad-id", place, message, found=key.text)
             inner = f"{path}.{key.text}"
@@ -302,7 +304,7 @@ def _several_reader(item: _Reader) -> _Reader:
             message = f"'{path}' is one value or a list of them; {found} stands here."
             reading.problems.add("wrong-type", reading.place(node), message)
             return _MISSING
-        values: list[Any] = []
+        values: dict[Any, None] = {}  # in order, and quick to ask whether one is there
         for index, value in enumerate(nodes):
             read_value = item(reading, value, path)
             if read_value is _MISSING:
@@ -312,7 +314,7 @@ def _several_reader(item: _Reader) -> _Reader:
                 reading.problems.add("duplicate-value", reading.place(value), message, found=str(read_value))
                 continue
             reading.places[f"{path}[{index}]"] = reading.place(value)
-            values.append(read_value)
+            values[read_value] = None
         return tuple(values) if values else _MISSING
 
     return read
@@ -330,7 +332,8 @@ def _word(reading: _Reading, node: Node, path: str, what: str) -> str | _Missing
     return text
 
 
-_FORMATS: dict[str, tuple[re.Pattern[str], str, str]] = {
+# How a word of a format is written: pattern, code of the problem when it is not, and what to say then.
+FORMATS: dict[str, tuple[re.Pattern[str], str, str]] = {
     "id": (re.compile(r"[a-z0-9][a-z0-9._-]*\Z"), "bad-id", "lower-case letters, digits, '.', '-' and '_'"),
     "country": (
         re.compile(r"[A-Z]{2}\Z"),
@@ -348,7 +351,7 @@ def _word_reader(format: str | None) -> _Reader:
         text = _word(reading, node, path, "one piece of text")
         if format is None or isinstance(text, _Missing):
             return text
-        pattern, code, what = _FORMATS[format]
+        pattern, code, what = FORMATS[format]
         if not pattern.match(text):
             reading.problems.add(code, reading.place(node), f"'{path}' is {what}; '{text}' is not.", found=text)
             return _MISSING

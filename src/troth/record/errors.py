@@ -7,17 +7,17 @@ class RecordError(Exception):
     """The record refuses; the text says why and what to do."""
 
 
-class KeyMissing(RecordError):
+class MissingKeyError(RecordError):
     """There is no signing key where it should be."""
 
 
-class KeyUnsafe(RecordError):
+class UnsafeKeyError(RecordError):
     """The signing key can be read by others than its owner, or is not a private key of this log."""
 
 
-class HistoryContradicted(RecordError):
+class ContradictedHistoryError(RecordError):
     """The database does not hold the history that was signed: restored from a backup, or altered."""
 
 
-class AlreadyPublished(RecordError):
+class AlreadyPublishedError(RecordError):
     """This version was published before with other contents; a published version never changes."""

@@ -4,9 +4,9 @@
     log.vkeys   public keys, one a line, also of keys that no longer sign: what old checkpoints are verified with
     log.checkpoint, log.lock: see `pinned`
 
-The lines are those of c2sp.org/signed-note and its first implementation: `PRIVATE+KEY+name+id+base64` and `name+id+base64`.
-Rotation: `add_key` lets a new key sign beside the old one, so that verifiers can learn it while they still trust the old
-one; `retire_keys` then ends the old one.
+The lines are those of c2sp.org/signed-note and its first implementation, `PRIVATE+KEY+name+id+base64` and
+`name+id+base64`. Rotation: `add_key` lets a new key sign beside the old one, so that verifiers can learn it while they
+still trust the old one; `retire_keys` then ends the old one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from troth.record.durable import write_durably
-from troth.record.errors import KeyMissing, KeyUnsafe
+from troth.record.errors import MissingKeyError, UnsafeKeyError
 from troth.record.verifier import ED25519, Key, VerifyError, key_id, parse_checkpoint, read_key
 
 PRIVATE = "log.key"
@@ -61,8 +61,9 @@ def create_keys(folder: Path, origin: str, random: Callable[[int], bytes] = secr
     if not origin or "+" in origin or any(c.isspace() for c in origin):
         raise ValueError(f"'{origin}' cannot name a log: no spaces and no plus signs, such as example.org/log.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if (folder / PRIVATE).exists():
-        raise FileExistsError(f"{folder / PRIVATE} exists. Use rotation to get a new key for the same log.")
+    for name in (PRIVATE, PUBLIC, "log.checkpoint"):
+        if (folder / name).exists():
+            raise FileExistsError(f"{folder / name} exists: a log has keys here. For a new key of that log, rotate.")
     keys = (SigningKey(origin, random(32)),)
     _write(folder, keys, [keys[0].public], overwrite=False)
     return load_keys(folder)
@@ -84,26 +85,26 @@ def retire_keys(folder: Path) -> Keys:
 
 
 def load_keys(folder: Path) -> Keys:
-    """The keys in `folder`. KeyMissing: there are none. KeyUnsafe: others could read them, or they are not keys."""
+    """The keys in `folder`. MissingKeyError: none there. UnsafeKeyError: others could read them, or no keys."""
     path = folder / PRIVATE
     try:
         mode = path.stat().st_mode
         text = path.read_text()
     except FileNotFoundError:
-        raise KeyMissing(
+        raise MissingKeyError(
             f"There is no signing key at {path}. Restore it from where you keep it. Only for a new record: create one."
         ) from None
     except PermissionError:
-        raise KeyUnsafe(f"The signing key {path} cannot be read by this user.") from None
+        raise UnsafeKeyError(f"The signing key {path} cannot be read by this user.") from None
     if mode & 0o077:
-        raise KeyUnsafe(f"The signing key {path} can be read by others (mode {mode & 0o777:04o}): chmod 600 {path}")
+        raise UnsafeKeyError(f"The signing key {path} can be read by others (mode {mode & 0o777:04o}): chmod 600 it")
     try:
         signing = tuple(_read_private(line) for line in text.splitlines() if line.strip())
         public = [read_key(line) for line in _lines(folder / PUBLIC)]
     except (VerifyError, ValueError) as problem:
-        raise KeyUnsafe(f"The keys in {folder} are not keys of a log: {problem}") from None
+        raise UnsafeKeyError(f"The keys in {folder} are not keys of a log: {problem}") from None
     if not signing or len({key.name for key in signing}) != 1:
-        raise KeyUnsafe(f"{path} should hold one or more keys of one log.")
+        raise UnsafeKeyError(f"{path} should hold one or more keys of one log.")
     return Keys(signing, tuple(dict.fromkeys([*public, *(key.public for key in signing)])))
 
 

@@ -69,9 +69,7 @@ def make_entry(kind: str, event: str, at: datetime, values: Mapping[str, object]
     fields = _fields(kind)
     if values.keys() != fields.keys():
         wrong = sorted(values.keys() ^ fields.keys())
-        raise ValueError(
-            f"An entry '{kind}' has the fields {', '.join(fields)}. Missing or unknown: {', '.join(wrong)}"
-        )
+        raise ValueError(f"An entry '{kind}' has the fields {', '.join(fields)}. Wrong here: {', '.join(wrong)}")
     for name, value in values.items():
         if fields[name].type == "commitment":
             if salt is None:

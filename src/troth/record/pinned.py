@@ -1,7 +1,7 @@
 """The last checkpoint that was signed, kept beside the keys and outside the database.
 
-It is what a restored backup cannot take back. Whatever the database says, the next checkpoint must extend this one; and
-this one is written before its checkpoint is shown to anyone. A lock on a file beside it lets one process sign at a time.
+It is what a restored backup cannot take back. Whatever the database says, the next checkpoint must extend this one, and
+it is replaced before the next one is shown to anyone. A lock on a file beside it lets one process sign at a time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from troth.record.durable import write_durably
-from troth.record.errors import HistoryContradicted
+from troth.record.errors import ContradictedHistoryError
 from troth.record.keys import Keys
 from troth.record.verifier import Checkpoint, VerifyError, open_checkpoint
 
@@ -22,7 +22,7 @@ LOCK = "log.lock"
 
 
 def read_pinned(folder: Path, keys: Keys) -> Checkpoint | None:
-    """The last checkpoint signed, or None if none was. HistoryContradicted: the file is not one of this log."""
+    """The last checkpoint signed, or None if none was. ContradictedHistoryError: the file is not one of this log."""
     path = folder / CHECKPOINT
     try:
         note = path.read_bytes()
@@ -31,12 +31,12 @@ def read_pinned(folder: Path, keys: Keys) -> Checkpoint | None:
     try:
         checkpoint = open_checkpoint(note, keys.trusted)
     except VerifyError as problem:
-        raise HistoryContradicted(
+        raise ContradictedHistoryError(
             f"{path} should be the last checkpoint signed for {keys.origin}, but: {problem} "
             f"Either the key in {folder} is not the key of this log, or the file was changed. Restore the right one."
         ) from None
     if checkpoint.origin != keys.origin:
-        raise HistoryContradicted(f"{path} is of the log {checkpoint.origin}, but the keys are of {keys.origin}.")
+        raise ContradictedHistoryError(f"{path} is of the log {checkpoint.origin}, but the keys are of {keys.origin}.")
     return checkpoint
 
 

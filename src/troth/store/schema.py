@@ -1,0 +1,125 @@
+"""The tables of Troth, one schema for SQLite and PostgreSQL.
+
+Columns hold integers, text and bytes and nothing else, so that a row is the same in both and no conversion can differ.
+Moments are integers: microseconds since 1970-01-01 UTC. How a database gets from one revision to the next is in
+`migrations`; `REVISIONS` names them in order, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+REVISIONS = ("0001", "0002", "0003")
+VERSION_TABLE = "troth_schema"
+
+metadata = MetaData()
+
+# In SQLite only a column declared INTEGER is the row's own number; BIGINT would need an index beside the table.
+Number = BigInteger().with_variant(Integer(), "sqlite")
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    comment="Facts about this database itself, such as the name of its log.",
+)
+
+leaves = Table(
+    "leaves",
+    metadata,
+    Column("index", Number, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("entry", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    CheckConstraint('"index" >= 0', name="leaves_index_is_natural"),
+    CheckConstraint("length(hash) = 32", name="leaves_hash_is_sha256"),
+    comment="The entries of the record, in the order of the one sequencer: 0, 1, 2, … without a gap.",
+)
+
+tiles = Table(
+    "tiles",
+    metadata,
+    Column("level", Integer, nullable=False),
+    Column("index", Number, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("level", "index"),
+    CheckConstraint("length(hashes) = 8192", name="tiles_are_full"),
+    comment="The full tiles of the tree. Everything here follows from `leaves` and can be computed again.",
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", Number, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    comment="Every checkpoint that was signed, one for each size of the log.",
+)
+
+policy_versions = Table(
+    "policy_versions",
+    metadata,
+    Column("policy", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("effective", BigInteger, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("source", LargeBinary, nullable=False),
+    Column("published_at", BigInteger, nullable=False),
+    Column("leaf", BigInteger, nullable=False, unique=True),
+    PrimaryKeyConstraint("policy", "version"),
+    comment="The published versions of the policy, to the byte. A published version never changes.",
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("topic", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("sent_at", BigInteger),
+    Index("outbox_waiting", "id", sqlite_where=text("sent_at IS NULL"), postgresql_where=text("sent_at IS NULL")),
+    comment="What has to be told to others because of a change that is committed. Sent at least once, in order.",
+)
+
+openings = Table(
+    "openings",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("leaf", BigInteger, nullable=False, unique=True),
+    Column("person", Text),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("openings_person", "person"),
+    comment="Salts and values that open the commitments of an entry, sealed under the person's key.",
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(moment: datetime) -> int:
+    """A moment as the tables keep it: microseconds since 1970-01-01 UTC."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The moment, in UTC, that a table keeps."""
+    return _EPOCH + micros * _MICROSECOND

@@ -1,0 +1,44 @@
+"""The `troth` command. Each command is one small file here and holds no logic: it calls the room that does.
+
+Exit codes: 0 done or yes, 1 no (a refusal, findings), 2 the input cannot be understood.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from troth.cli import decide, schema, serve
+
+app = typer.Typer(
+    name="troth",
+    help="Troth runs a privacy policy: each promise is a sentence that people read and a rule that the machine keeps.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("up")(serve.up)
+app.command("serve")(serve.serve)
+app.command("decide")(decide.decide)
+app.command("schema")(schema.schema)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from troth import __version__
+
+        typer.echo(f"troth {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _troth(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -45,7 +45,7 @@ from troth.policy.vocabulary import Vocabulary
 Basis = Literal["consent", "contract", "legal-obligation", "vital-interest", "public-task", "legitimate-interest"]
 Source = Literal["person", "use", "device", "third_party"]
 Signal = Literal["gpc", "dnt"]
-Right = Literal["access", "correct", "erase", "restrict", "object", "port", "withdraw", "human-review"]
+RIGHTS = ("access", "correct", "erase", "restrict", "object", "port", "withdraw", "human-review")
 Topic = Literal[
     "contact", "complaints", "recourse", "supervisory-authority", "jurisdiction", "arbitration", "verification",
     "certification", "children", "changes", "breach", "accuracy", "liability", "automated-decisions",
@@ -155,7 +155,7 @@ class Gated(Statement, frozen=True, kw_only=True, omit_defaults=True):
     interest: Annotated[Text | None, Meta(description="The legitimate interest, named")] = None
 
 
-class Tracker(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Tracker(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"purposes": "for"}):
     """A cookie, beacon or other thing that recognises a browser."""
 
     id: str

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import inspect
 
 from troth.policy import source
-from troth.policy.model import Claim, Statement, Version
+from troth.policy.model import RIGHTS, Claim, Rights, Statement, Version
 from troth.policy.names import Use, check_names, extend_vocabulary
 from troth.policy.problems import Place, PolicyError, Problems
 from troth.policy.source import Node
@@ -81,6 +81,7 @@ def parse_version(data: bytes, file: str) -> Version:
     statements = _statements(values)
     _check_ids(statements, problems)
     _check_claims(values.get("claims", ()), problems)
+    _check_rights(values.get("rights", ()), problems)
     problems.raise_if_any()
     return Version(
         **values,
@@ -132,6 +133,13 @@ def _check_claims(claims: tuple[Claim, ...], problems: Problems) -> None:
         if claim.void is not None and claim.void.on < claim.since:
             message = f"The claim '{claim.id}' is void before it begins: `void.on` must not be before `since`."
             problems.add("claim-dates", claim.place, message)
+
+
+def _check_rights(rights: tuple[Rights, ...], problems: Problems) -> None:
+    for right in rights:
+        if right.id not in RIGHTS:
+            message = f"'{right.id}' is not a right; the id of a right says which one it is."
+            problems.add("bad-id", right.place, message, found=right.id, allowed=RIGHTS)
 
 
 # --- structs ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Troth over HTTP: the decision route, the public pages, and the server that serves them on this machine."""

@@ -1,0 +1,67 @@
+"""The web application: the decision routes as plain ASGI, in front of the pages.
+
+The decision route is the one that every gate of an application calls, so nothing stands between it and the server; the
+pages are Litestar's. Whatever the path, the request must be sent to a name that this server answers to, and the
+response carries the security headers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from troth.decision.point import DecisionPoint
+from troth.policy.history import Policy
+from troth.web.authzen import PREFIX, DecisionRoutes, now
+from troth.web.authzen_request import Clock
+from troth.web.headers import App, Receive, Scope, Send, secured, send_text
+from troth.web.hosts import Hosts
+
+
+class WebApp:
+    """An ASGI app: decisions in front, pages behind."""
+
+    def __init__(self, decisions: DecisionRoutes, pages: App, hosts: Hosts) -> None:
+        self._decisions = decisions
+        self._routes = decisions.routes
+        self._pages = secured(pages)
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, or the start and end of the server's life."""
+        if scope["type"] == "http":
+            if refusal := self._hosts.refusal(scope):
+                await send_text(scope, send, *refusal)
+                return
+            path = scope["path"]
+            route = self._routes.get(path)
+            if route is not None:
+                await route(scope, receive, send)
+            elif path.startswith(PREFIX):
+                await self._decisions.not_found(scope, receive, send)
+            else:
+                await self._pages(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._pages(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+
+def make_app(
+    policy: Policy,
+    *,
+    clock: Clock = now,
+    hosts: Iterable[str] = (),
+    public_url: str | None = None,
+    pages: App | None = None,
+) -> WebApp:
+    """The web application of a policy.
+
+    `clock` gives the present time, with a zone. `hosts` are host names to answer to besides those of loopback.
+    `public_url` is the address under which callers know this server. `pages` takes the place of Troth's own pages.
+    """
+    if pages is None:
+        from troth.web.pages import make_pages  # noqa: PLC0415 - only who serves pages pays for loading them
+
+        pages = cast("App", make_pages(policy, clock))
+    return WebApp(DecisionRoutes(DecisionPoint(policy), clock=clock, public_url=public_url), pages, Hosts(hosts))

@@ -1,0 +1,272 @@
+"""The decision over HTTP: OpenID AuthZEN Authorization API 1.0, as plain ASGI.
+
+Offered are `POST /access/v1/evaluation`, `POST /access/v1/evaluations` with its three semantics, and the metadata at
+`/.well-known/authzen-configuration`. The search endpoints are not offered, and so not in the metadata.
+`docs/reference/authzen.md` says how a question of Troth is written in a request.
+
+Everything fails closed. A request that cannot be read is an error, never a decision; a failure inside Troth is a 500;
+and one of several evaluations that fails is `decision: false`.
+
+Source: https://openid.net/specs/authorization-api-1_0.html
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import msgspec
+
+from troth.decision.point import DecisionPoint
+from troth.decision.question import QuestionError
+from troth.web.authzen_request import Clock, Evaluations, RequestError, ask, read_evaluation, read_evaluations
+from troth.web.authzen_response import MOST_MESSAGE, Written, explained, failed, written
+from troth.web.headers import STRICT_TRANSPORT_SECURITY, Header, Receive, Scope, Send, security_headers, send_text
+
+EVALUATION = "/access/v1/evaluation"
+EVALUATIONS = "/access/v1/evaluations"
+METADATA = "/.well-known/authzen-configuration"
+# The paths of the API, offered or not: what is unknown there is answered in plain text and not with a page.
+PREFIX = "/access/v1/"
+
+# The largest body, in bytes: for one question, and for several.
+MOST_BYTES = 64 * 1024
+MOST_BYTES_OF_EVALUATIONS = 1024 * 1024
+
+_JSON: tuple[Header, ...] = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    *security_headers({}),
+)
+
+Route = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = logging.getLogger("troth.web")
+
+
+def now() -> datetime:
+    """The present time, in UTC."""
+    return datetime.now(UTC)
+
+
+class _Refused(Exception):  # noqa: N818 - not a failure of ours
+    """A request that is answered with an HTTP error and one line of text."""
+
+    def __init__(self, status: int, text: str, *more: Header) -> None:
+        self.status, self.text, self.more = status, text, more
+
+
+class _Gone(Exception):  # noqa: N818 - nobody is left to hear of it
+    """The caller hung up."""
+
+
+class DecisionRoutes:
+    """The routes of the API as one ASGI app; `routes` maps the paths to their handlers, for apps that route themselves.
+
+    `public_url` is the address under which callers know this server (the specification wants https there); without it
+    the metadata names the address that the request was sent to.
+    """
+
+    def __init__(self, point: DecisionPoint, *, clock: Clock = now, public_url: str | None = None) -> None:
+        self._point = point
+        self._clock = clock
+        self._public_url = public_url.rstrip("/") if public_url else None
+        self._written = Written()
+        self.routes: dict[str, Route] = {
+            EVALUATION: self.evaluation,
+            EVALUATIONS: self.evaluations,
+            METADATA: self.metadata,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request by its path."""
+        await self.routes.get(scope["path"], self.not_found)(scope, receive, send)
+
+    async def evaluation(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /access/v1/evaluation`: one decision (section "Access Evaluation API")."""
+        await self._answer(scope, receive, send, self._evaluate, MOST_BYTES)
+
+    async def evaluations(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /access/v1/evaluations`: several decisions (section "Access Evaluations API")."""
+        await self._answer(scope, receive, send, self._evaluate_several, MOST_BYTES_OF_EVALUATIONS)
+
+    async def metadata(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`GET /.well-known/authzen-configuration` (section "Policy Decision Point Metadata")."""
+        if scope["method"] not in ("GET", "HEAD"):
+            await _refuse_method(scope, send, "GET, HEAD, OPTIONS")
+            return
+        base = self._public_url or _address(scope)
+        body = msgspec.json.encode(
+            {
+                "policy_decision_point": base,
+                "access_evaluation_endpoint": base + EVALUATION,
+                "access_evaluations_endpoint": base + EVALUATIONS,
+            }
+        )
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"max-age=3600"),
+            *security_headers(scope),
+            *_request_id(scope),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What the API does not offer."""
+        text = f"There is no such endpoint. {METADATA} lists those that are offered."
+        await send_text(scope, send, 404, text, _request_id(scope))
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, evaluate: Callable[[bytes], bytes], most: int
+    ) -> None:
+        content_type = request_id = length = None
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                content_type = value
+            elif name == b"content-length":
+                length = value
+            elif name == b"x-request-id":
+                request_id = value
+        try:
+            if scope["method"] != "POST":
+                await _refuse_method(scope, send, "POST, OPTIONS")
+                return
+            if content_type != b"application/json" and not _is_json(content_type):
+                raise _Refused(400, "Content-Type: a request is application/json, in UTF-8.")
+            if length is not None and length.isdigit() and int(length) > most:
+                raise _too_large(most)
+            message = await receive()
+            body = message.get("body", b"")
+            if message.get("more_body"):
+                body = await _rest(body, receive, most)
+            elif message["type"] != "http.request":
+                return
+            if len(body) > most:
+                raise _too_large(most)
+            answer = evaluate(body)
+        except RequestError as error:
+            await send_text(scope, send, 400, str(error)[:MOST_MESSAGE], _request_id(scope))
+        except QuestionError as error:
+            await send_text(scope, send, 400, explained(error), _request_id(scope))
+        except _Refused as refused:
+            await send_text(scope, send, refused.status, refused.text, (*refused.more, *_request_id(scope)))
+        except _Gone:
+            return
+        except Exception:
+            identity = _request_id(scope) or ((b"x-request-id", str(uuid4()).encode()),)
+            log.exception("The decision failed; X-Request-ID %s", identity[0][1].decode("latin-1"))
+            await send_text(scope, send, 500, "The decision failed, so nothing is allowed. Please try again.", identity)
+        else:
+            headers = (*_JSON, (b"content-length", b"%d" % len(answer)))
+            if request_id is not None:
+                headers = (*headers, (b"x-request-id", request_id))
+            if scope["scheme"] == "https":
+                headers = (*headers, STRICT_TRANSPORT_SECURITY)
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": answer})
+
+    def _evaluate(self, body: bytes) -> bytes:
+        request, ignored = read_evaluation(body)
+        decision = ask(self._point, request, self._clock)
+        context = request.context
+        if ignored or (context and context.at is not None):
+            return written(decision, context.at if context else None, ignored)
+        return self._written(decision)
+
+    def _evaluate_several(self, body: bytes) -> bytes:
+        asked = read_evaluations(body)
+        if not isinstance(asked, Evaluations):
+            request, ignored = asked
+            return written(ask(self._point, request, self._clock), _time_of(request), ignored)
+        # All of them are about the same present.
+        moment = self._clock()
+        stop_at = {"execute_all": None, "deny_on_first_deny": False, "permit_on_first_permit": True}[asked.semantic]
+        answers: list[bytes] = []
+        for item in asked.items:
+            allowed = False
+            try:
+                request, ignored = asked.read(item)
+                decision = ask(self._point, request, lambda: moment)
+                answers.append(written(decision, _time_of(request), ignored))
+                allowed = decision.allowed
+            except RequestError as error:
+                answers.append(failed(400, str(error)))
+            except QuestionError as error:
+                answers.append(failed(400, explained(error), error.code))
+            except Exception:
+                log.exception("A decision failed")
+                answers.append(failed(500, "The decision failed, so nothing is allowed. Please try again."))
+            if allowed is stop_at:
+                break
+        return b'{"evaluations":[' + b",".join(answers) + b"]}"
+
+
+async def _rest(body: bytes, receive: Receive, most: int) -> bytes:
+    """The whole body, once more of it is to come; refused as soon as it is too large."""
+    parts = [body]
+    size = len(body)
+    more = True
+    while more:
+        if size > most:
+            raise _too_large(most)
+        message = await receive()
+        if message["type"] != "http.request":
+            raise _Gone
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _too_large(most: int) -> _Refused:
+    # RFC 9110, section 15.5.14; the connection closes because the rest of the body is not read.
+    return _Refused(413, f"The body is larger than {most} bytes.", (b"connection", b"close"))
+
+
+def _is_json(content_type: bytes | None) -> bool:
+    """Whether a content type is JSON in UTF-8 (the specification wants exactly application/json)."""
+    if content_type is None:
+        return False
+    kind, *parameters = content_type.decode("latin-1").lower().split(";")
+    if kind.strip() != "application/json":
+        return False
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip(' \t"') not in ("utf-8", "utf8"):
+            return False
+    return True
+
+
+def _request_id(scope: Scope) -> tuple[Header, ...]:
+    """The header that gives the caller's own identifier of the request back, where there is one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return ((b"x-request-id", value),)
+    return ()
+
+
+def _address(scope: Scope) -> str:
+    """Scheme and host that a request was sent to."""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            return f"{scope['scheme']}://{value.decode('latin-1')}"
+    host, port = scope.get("server") or ("localhost", None)
+    return f"{scope['scheme']}://{host}:{port}" if port else f"{scope['scheme']}://{host}"
+
+
+async def _refuse_method(scope: Scope, send: Send, allow: str) -> None:
+    """Answer OPTIONS with what is allowed, and any other method with 405 (RFC 9110, sections 9.3.7 and 15.5.6)."""
+    more = ((b"allow", allow.encode()), *_request_id(scope))
+    if scope["method"] == "OPTIONS":
+        await send_text(scope, send, 204, "", more)
+    else:
+        await send_text(scope, send, 405, f"This address takes {allow}.", more)
+
+
+def _time_of(request: object) -> datetime | None:
+    context = getattr(request, "context", None)
+    return context.at if context else None

@@ -1,0 +1,102 @@
+"""The headers that every response of Troth carries, and how they get onto responses that others write.
+
+`SECURITY_HEADERS` go onto every response, whatever its status. `secured` puts them onto all responses of an ASGI app
+and takes out what Troth never sends: cookies, and the name of the software. `send_text` writes a short plain answer
+that carries them too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+log = logging.getLogger("troth.web")
+
+# Troth's pages load their own stylesheet and pictures, send their own forms, and run no script.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+SECURITY_HEADERS: tuple[Header, ...] = (
+    # CSP Level 3
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    # Fetch standard, X-Content-Type-Options: a response is what its content type says
+    (b"x-content-type-options", b"nosniff"),
+    # Other sites never learn which promise somebody was reading. Not `no-referrer`: with that, browsers send
+    # `Origin: null` with our own forms too, and a form could not be told from one that another site forged.
+    (b"referrer-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    # HTML standard and Fetch standard: no other site shares a window with us or loads what we serve
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+# RFC 6797: only over TLS, where it means something.
+STRICT_TRANSPORT_SECURITY: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+
+NEVER_SENT = frozenset({b"set-cookie", b"server", b"x-powered-by"})
+_SET_HERE = frozenset(name for name, _ in (*SECURITY_HEADERS, STRICT_TRANSPORT_SECURITY))
+
+
+def security_headers(scope: Scope) -> tuple[Header, ...]:
+    """The security headers of a response to a request: HSTS is among them when the request came over TLS."""
+    if scope.get("scheme") == "https":
+        return (*SECURITY_HEADERS, STRICT_TRANSPORT_SECURITY)
+    return SECURITY_HEADERS
+
+
+def secured(app: App) -> App:
+    """The same app with the security headers on all its responses, without cookies.
+
+    An exception that the app lets out becomes a plain 500 with the same headers, and is logged without anything about
+    the caller.
+    """
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        started = False
+
+        async def send_secured(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                kept = [
+                    header
+                    for header in message.get("headers", ())
+                    if (name := bytes(header[0]).lower()) not in NEVER_SENT and name not in _SET_HERE
+                ]
+                message = {**message, "headers": [*kept, *security_headers(scope)]}
+            await send(message)
+
+        try:
+            await app(scope, receive, send_secured)
+        except Exception:
+            if started:
+                raise
+            log.exception("A page failed: %s %s", scope["method"], scope["path"])
+            await send_text(scope, send, 500, "Something went wrong here. It is not your fault; please try again.")
+
+    return serve
+
+
+async def send_text(scope: Scope, send: Send, status: int, text: str, more: Iterable[Header] = ()) -> None:
+    """Send a line of plain text as the whole response."""
+    body = (text + "\n").encode(errors="replace") if text else b""
+    headers: list[Header] = []
+    if text:
+        headers.append((b"content-type", b"text/plain; charset=utf-8"))
+    if status != 204:  # RFC 9110, section 8.6: no Content-Length with 204
+        headers.append((b"content-length", b"%d" % len(body)))
+    headers += [(b"cache-control", b"no-store"), *security_headers(scope), *more]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

@@ -1,0 +1,168 @@
+"""Serving the web application from this machine.
+
+Until callers can show who they are, the server listens on loopback alone: the decision point tells everybody who asks
+what the policy allows, and later knows people's choices. It writes no access log and nothing else that holds an IP
+address.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import signal
+import socket
+import threading
+from collections.abc import Callable, Generator, Iterable
+from os import PathLike
+
+import uvicorn
+
+from troth.policy.history import Policy
+from troth.web.app import make_app
+from troth.web.authzen import now
+from troth.web.authzen_request import Clock
+from troth.web.headers import App
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8768
+
+# How long requests under way may take once the server is asked to stop, in seconds.
+GRACE = 5
+
+SERVER_ERRORS: dict[str, str] = {
+    "not-loopback": "The server listens on this machine alone, and the address is not one of its own.",
+    "bad-port": "A port is a number from 0 to 65535; 0 takes any free one.",
+    "port-taken": "Another program listens on that port already.",
+    "port-forbidden": "The system does not let this user listen on that port.",
+    "cannot-listen": "The system refuses to listen on that address.",
+}
+
+
+class ServerError(RuntimeError):
+    """The server cannot start: the stable `code`, and a text that says what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        self.message = message
+        super().__init__(message)
+
+
+def serve(
+    policy: Policy | str | PathLike[str],
+    host: str = DEFAULT_HOST,
+    port: int = DEFAULT_PORT,
+    *,
+    clock: Clock = now,
+    hosts: Iterable[str] = (),
+    public_url: str | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve a policy (or the file or directory that holds it) until SIGINT or SIGTERM, then return.
+
+    Port 0 takes any free port. `ready` is called with the server's URL once it answers. See `make_app` for the rest.
+    Raises ServerError when the server cannot listen, PolicyError when the policy cannot be read.
+    """
+    listener = listen(host, port)
+    try:
+        if not isinstance(policy, Policy):
+            policy = Policy.read(policy)
+        app = make_app(policy, clock=clock, hosts=(*hosts, _in_url(host)), public_url=public_url)
+        server(app, ready=ready and (lambda: ready(url_of(listener)))).run(sockets=[listener])
+    finally:
+        listener.close()
+
+
+def listen(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT) -> socket.socket:
+    """A socket that listens on a loopback address. Raises ServerError."""
+    if not 0 <= port <= 65535:
+        raise ServerError("bad-port", f"{port} is not a port. Choose one from 1 to 65535, or 0 for any free one.")
+    family, address = _loopback(host)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            message = (
+                f"Another program listens on port {port} already, perhaps an earlier Troth. "
+                f"Stop it, or choose another port: --port {port + 1 if port < 65535 else 1024}, or --port 0 for any."
+            )
+            raise ServerError("port-taken", message) from None
+        if error.errno in (errno.EACCES, errno.EPERM):
+            message = f"This user may not listen on port {port}. Choose one from 1024 up: --port {DEFAULT_PORT}."
+            raise ServerError("port-forbidden", message) from None
+        message = f"Cannot listen on {host}, port {port}: {error.strerror}."
+        raise ServerError("cannot-listen", message) from None
+    return listener
+
+
+def _loopback(host: str) -> tuple[socket.AddressFamily, str]:
+    """Family and address of a loopback host; ServerError for any other."""
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
+        if address.is_loopback:
+            return (socket.AF_INET6 if address.version == 6 else socket.AF_INET), str(address)
+    message = (
+        f"Troth does not listen on '{host}'. Callers cannot show yet who they are, and whoever reaches the decision "
+        f"point may ask it anything, so it listens on this machine alone: 127.0.0.1, ::1 or localhost."
+    )
+    raise ServerError("not-loopback", message)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def url_of(listener: socket.socket) -> str:
+    """The URL of a listening socket."""
+    host, port, *_ = listener.getsockname()
+    return f"http://{_in_url(host)}:{port}"
+
+
+def server(app: App, *, ready: Callable[[], None] | None = None) -> uvicorn.Server:
+    """The HTTP server for an app, not yet running: no access log, no Server header, no trust in proxies' headers."""
+    config = uvicorn.Config(
+        app,
+        interface="asgi3",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    return _Server(config, ready)
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, and comes back from a signal as from any other end."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self._ready is not None:
+            self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        # The server's own way is to raise the signal again once it has stopped, which would end the program as if it
+        # had been killed; being asked to stop is no failure.
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

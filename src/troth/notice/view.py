@@ -1,0 +1,154 @@
+"""What a template sees of a page: the version it shows, and how it writes addresses, sentences and dates.
+
+Links are relative to the page that holds them, so that a site can lie in any directory of any server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from troth.notice import words
+from troth.notice.moments import end_of
+from troth.notice.rule import Item, Line, rule
+from troth.policy.history import Policy
+from troth.policy.model import Covered, Statement, Version
+from troth.policy.values import Text
+
+FRAME = "en"  # the language of all words that are not the policy's own
+RIGHT_TO_LEFT = frozenset(
+    {"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ku", "nqo", "ps", "sd", "syr", "ug", "ur", "yi"}
+)
+HERE = Path(__file__).parent
+
+
+def direction(language: str) -> str:
+    """`rtl` for languages that are written from right to left."""
+    parts = language.lower().split("-")
+    return "rtl" if parts[0] in RIGHT_TO_LEFT or "arab" in parts or "hebr" in parts else "ltr"
+
+
+def languages(version: Version) -> tuple[str, ...]:
+    """The languages in which a version has sentences, its own first."""
+    found = {version.language: None}
+    for text in (version.title, version.says, *(statement.says for statement in version.statements)):
+        if text is not None:
+            found |= dict.fromkeys(tag for tag, _ in text.languages)
+    return tuple(found)
+
+
+class View(msgspec.Struct, frozen=True):
+    """One page about one version. `address` is that of the page, without a leading slash; `prefixed`: below `/xx/`."""
+
+    policy: Policy
+    version: Version
+    at: datetime
+    address: str
+    language: str
+    prefixed: bool = False
+    rooted: bool = False
+
+    @property
+    def root(self) -> str:
+        """The way from the page to the overview."""
+        return "/" if self.rooted else "../" * self.address.count("/") or "./"
+
+    def url(self, address: str) -> str:
+        """The link to another page of the same language."""
+        return self.root + address if address or self.rooted else self.root
+
+    def static(self, name: str) -> str:
+        """The link to a file that all languages share."""
+        return f"{self.root}{'../' if self.prefixed and not self.rooted else ''}static/{name}"
+
+    def in_language(self, language: str) -> str:
+        """The link to this page in another language."""
+        return f"{self.root}{'../' if self.prefixed else ''}{language}/{self.address}"
+
+    def languages(self) -> tuple[str, ...]:
+        """The languages of the version."""
+        return languages(self.version)
+
+    def direction(self) -> str:
+        """The direction of the page."""
+        return direction(self.language)
+
+    def current(self) -> bool:
+        """Whether the version is the one in force."""
+        return self.policy.in_force(self.at) is self.version
+
+    def number(self) -> int:
+        """The number of the version."""
+        return self.policy.number(self.version)
+
+    def end(self, version: Version) -> datetime | None:
+        """When a version stops being in force, or None."""
+        return end_of(self.policy, version)
+
+    def statement_url(self, id: str) -> str:
+        """The link to a promise of the version that the page is about."""
+        if self.current():
+            return self.url(f"policy/s/{id}")
+        own = f"policy/versions/{self.version.id}"
+        return f"#{id}" if self.address == own else self.url(f"{own}#{id}")
+
+    def rule(self, statement: Statement) -> tuple[Line, ...]:
+        """The rule of a statement in plain words."""
+        return rule(self.version, statement, self.language)
+
+    def item_url(self, item: Item) -> str | None:
+        """What a word of a rule leads to."""
+        if item.statement is not None:
+            return self.statement_url(item.statement)
+        if item.product is not None:
+            return self.url(f"products/{item.product}") if self.current() else None
+        return item.link
+
+    def say(self, text: Text) -> Markup:
+        """A text in the language of the page, marked with its language where the frame has another."""
+        language, said = text.entry(self.language)
+        if language.split("-")[0].lower() == FRAME:
+            return escape(said)
+        return Markup('<span lang="{}" dir="{}">{}</span>').format(language, direction(language), said)
+
+    def plain(self, text: Text) -> str:
+        """A text in the language of the page, as it is."""
+        return text.in_(self.language)
+
+    def holds(self, covered: Covered) -> int:
+        """How many promises are limited to a covered site or product."""
+        return sum(covered.id in statement.where for statement in self.version.statements)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+    filters: dict[str, Callable[..., object]] = {
+        "day": words.day,
+        "period": words.period,
+        "title_of": words.title,
+        "small": words.small,
+        "listed": words.listed,
+    }
+    environment.filters.update(filters)
+    return environment
+
+
+def render(template: str, view: View, **values: object) -> bytes:
+    """The bytes of a page: the template filled, indentation and empty lines taken out."""
+    text = _environment().get_template(template).render(view=view, version=view.version, policy=view.policy, **values)
+    return re.sub(r"\n\s+", "\n", text).strip().encode() + b"\n"

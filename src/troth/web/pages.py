@@ -1,0 +1,104 @@
+"""The public pages over HTTP: which page an address and its headers ask for, and how long it may be kept.
+
+Nothing is rendered here: `troth.notice.pages` makes every byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+
+from troth.notice import moments, pages
+from troth.notice.pages import Page
+from troth.notice.view import languages
+from troth.policy.history import Policy
+from troth.web.negotiation import best_language, best_media_type
+
+Clock = Callable[[], datetime]
+LONGEST = 300  # seconds that a page may be kept without asking again
+READING = ("GET", "HEAD")
+ALLOW = "GET, HEAD, OPTIONS"
+
+
+def make_pages(policy: Policy, clock: Clock) -> Litestar:
+    """The Litestar application that serves the pages of a policy; `clock` gives the present time, with a zone."""
+
+    async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return respond(policy, clock(), request)
+
+    methods = [method for method in HttpMethod if str(method.value) not in {"CONNECT", "TRACE"}]
+    handler = HTTPRouteHandler(path=["/", "/{path:path}"], http_method=methods, include_in_schema=False)(page)
+    return Litestar(route_handlers=[handler], openapi_config=None, logging_config=None)
+
+
+def respond(policy: Policy, at: datetime, request: Request[Any, Any, Any]) -> Response[bytes]:
+    """The response to a request at a moment."""
+    address = request.url.path.removeprefix("/")
+    wanted = _negotiated(address, request)
+    if wanted is None:
+        text = b"This page is there as text/html, application/json, text/markdown and application/ld+json.\n"
+        return Response(text, status_code=406, media_type="text/plain; charset=utf-8", headers={"Vary": "Accept"})
+    version = policy.in_force(at)
+    known = languages(version) if version else ()
+    language = best_language(request.query_params.get("lang"), request.headers.get("accept-language"), known)
+    if address in known and len(known) > 1:
+        return Response(b"", status_code=308, headers={"Location": f"/{address}/"})
+    found = pages.find(policy, wanted, at, language)
+    if found is None:
+        return _response(pages.missing(policy, address, at), {"Cache-Control": "no-store"}, request)
+    if request.method == "OPTIONS":
+        return Response(b"", status_code=204, headers={"Allow": ALLOW})
+    if request.method not in READING:
+        headers = {"Allow": ALLOW, "Cache-Control": "no-store"}
+        return _response(pages.refused(policy, address, at, request.method), headers, request)
+    etag = '"' + hashlib.sha256(found.body).hexdigest()[:32] + '"'
+    vary = [name for name, varies in (("Accept", address in NEGOTIATED), ("Accept-Language", len(known) > 1)) if varies]
+    headers = {"ETag": etag, "Cache-Control": _keep(policy, at)}
+    if vary:
+        headers["Vary"] = ", ".join(vary)
+    if wanted != address:
+        headers["Content-Location"] = f"/{wanted}"
+    if _matches(request.headers.get("if-none-match"), etag):
+        return Response(b"", status_code=304, headers=headers)
+    return _response(found, headers, request)
+
+
+# --- what the headers ask for -----------------------------------------------------------------------------------------
+
+# Addresses whose form is negotiated, and the forms by media type, the first where the reader does not mind.
+NEGOTIATED = ("policy",)
+FORMS = {"text/html": "", "application/json": ".json", "text/markdown": ".md", "application/ld+json": ".jsonld"}
+
+
+def _negotiated(address: str, request: Request[Any, Any, Any]) -> str | None:
+    """The address of the form that the reader accepts, or None."""
+    if address not in NEGOTIATED:
+        return address
+    media_type = best_media_type(request.headers.get("accept"), tuple(FORMS))
+    return None if media_type is None else address + FORMS[media_type]
+
+
+def _keep(policy: Policy, at: datetime) -> str:
+    """How long a page may be kept: never beyond the moment at which it changes by itself."""
+    change = moments.next_change(policy, at)
+    seconds = LONGEST if change is None else max(0, min(LONGEST, int((change - at).total_seconds())))
+    return f"public, max-age={seconds}, must-revalidate"
+
+
+def _matches(header: str | None, etag: str) -> bool:
+    """Whether `If-None-Match` has the tag (RFC 9110, section 13.1.2: weak comparison)."""
+    if header is None:
+        return False
+    return header.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in header.split(",")}
+
+
+def _response(page: Page, headers: dict[str, str], request: Request[Any, Any, Any]) -> Response[bytes]:
+    if page.language:
+        headers = {**headers, "Content-Language": page.language}
+    return Response(page.body, status_code=page.status, media_type=page.media_type, headers=headers)

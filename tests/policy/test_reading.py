@@ -154,7 +154,7 @@ MISTAKES = [
     ("bad-address", "https://shop.acme.example", "shop.acme.example", 6, "a web address", None),
     ("bad-id", "  news:", "  News:", 20, "cannot be an id", None),
     ("bad-id", "choices:", "rights:\n  acces: {says: Ask us.}\nchoices:", 35, "is not a right", "access"),
-    ("duplicate-key", "  blog: {name: Blog}", "  blog: {name: Blog}\n  shop: {name: Two}", 8, "the first is in line 6", None),
+    ("duplicate-key", "  blog: {name: Blog}", "  blog: {name: Blog}\n  shop: {name: Two}", 8, "is in line 6", None),
     ("duplicate-id", "  payment:", "  news:", 28, "line 20 has a statement of that id", None),
     ("duplicate-value", "[contract, seal]", "[contract, contract]", 33, "names 'contract' twice", None),
     ("claim-dates", "until: 2021-05-01", "until: 2019-05-01", 37, "ends before it begins", None),

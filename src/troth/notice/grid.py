@@ -17,11 +17,12 @@ from troth.policy.model import Collects, Gated, Never, Shares, Uses, Version
 
 Verdict = Literal["always", "refuse", "agree", "never"]
 VERDICTS: tuple[Verdict, ...] = ("always", "refuse", "agree", "never")
-Kind = Literal["purpose", "recipient"]
+Kind = Literal["purpose", "recipient", "deal"]
+DEALS = ("sell", "trade", "rent")
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A purpose (the data is used for it) or a recipient (the data is shared with it, for any purpose).
+    """A purpose (the data is used for it), a recipient (it is shared with it, for any purpose), or deals in data.
 
     `given` has the conditions without one of which nothing in the column happens.
     """
@@ -66,11 +67,11 @@ class Grid(msgspec.Struct, frozen=True):
         return self._of("purpose")
 
     def recipients(self) -> Grid:
-        """The columns of recipients only."""
-        return self._of("recipient")
+        """The columns of recipients and of deals."""
+        return self._of("recipient", "deal")
 
-    def _of(self, kind: Kind) -> Grid:
-        kept = [index for index, column in enumerate(self.columns) if column.kind == kind]
+    def _of(self, *kinds: Kind) -> Grid:
+        kept = [index for index, column in enumerate(self.columns) if column.kind in kinds]
 
         def cut(row: Row) -> Row:
             return Row(row.term, row.label, tuple(row.cells[index] for index in kept))
@@ -81,7 +82,8 @@ class Grid(msgspec.Struct, frozen=True):
 
 def detailed(version: Version, at: datetime, product: str | None = None) -> Grid:
     """One column for each purpose and recipient that the policy names, one row for each kind of data."""
-    return _with_conditions(version, _grid(version, at, (*_purposes(version), *_recipients(version)), product))
+    deal = Column("deal", "deal", "Sold, traded, rented")
+    return _with_conditions(version, _grid(version, at, (*_purposes(version), *_recipients(version), deal), product))
 
 
 def summary(version: Version, at: datetime, product: str | None = None) -> Grid:
@@ -94,7 +96,10 @@ def summary(version: Version, at: datetime, product: str | None = None) -> Grid:
         else:
             term = declared.kind if (declared := version.recipient(column.term)) else column.term
         places.setdefault((column.kind, term), []).append(index)
-    columns = tuple(Column(kind, term, version.vocabulary.label(kind, term)) for kind, term in places)
+    columns = tuple(
+        grid.columns[indexes[0]] if kind == "deal" else Column(kind, term, version.vocabulary.label(kind, term))
+        for (kind, term), indexes in places.items()
+    )
 
     def gather(row: Row) -> Row:
         return Row(row.term, row.label, tuple(widest(row.cells[i] for i in indexes) for indexes in places.values()))
@@ -156,6 +161,17 @@ def verdict(  # noqa: PLR0917 - a question has that many parts
     return Cell("never")
 
 
+def dealt(version: Version, data: str, product: str | None = None) -> Cell:
+    """The verdict on selling, trading and renting out some data: nothing can permit it, and a `never` may pledge it."""
+    asked = {"data": version.vocabulary.path("data", data), "purpose": (), "recipient": ()}
+    by_deal = [
+        [never.id for never in version.never if deal in never.actions and _speaks(version, never, asked, product)]
+        for deal in DEALS
+    ]
+    ids = dict.fromkeys(id for some in by_deal for id in some)
+    return Cell("never", tuple(ids), pledged=all(by_deal))
+
+
 def _freedom(statement: Gated) -> Verdict:
     return "agree" if statement.only_if else "refuse" if statement.unless else "always"
 
@@ -199,20 +215,7 @@ def _grid(version: Version, at: datetime, columns: tuple[Column, ...], product: 
     asked = (product,) if product else (None, *_unlike(version))
     groups: dict[str, list[Row]] = {}
     for term in _data_terms(version):
-        cells = tuple(
-            widest(
-                verdict(
-                    version,
-                    at,
-                    term,
-                    column.term if column.kind == "purpose" else None,
-                    column.term if column.kind == "recipient" else None,
-                    name,
-                )
-                for name in asked
-            )
-            for column in columns
-        )
+        cells = tuple(widest(_cell(version, at, term, column, name) for name in asked) for column in columns)
         root = version.vocabulary.path("data", term)[0]
         groups.setdefault(root, []).append(Row(term, version.vocabulary.label("data", term), cells))
     return Grid(
@@ -229,6 +232,14 @@ def _grid(version: Version, at: datetime, columns: tuple[Column, ...], product: 
             for root, rows in groups.items()
         ),
     )
+
+
+def _cell(version: Version, at: datetime, data: str, column: Column, product: str | None) -> Cell:
+    if column.kind == "deal":
+        return dealt(version, data, product)
+    if column.kind == "purpose":
+        return verdict(version, at, data, column.term, None, product)
+    return verdict(version, at, data, None, column.term, product)
 
 
 def _unlike(version: Version) -> list[str]:

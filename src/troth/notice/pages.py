@@ -13,6 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from troth.notice import finding, grid, machine, moments, parts, words
+from troth.notice.differences import differences
 from troth.notice.drawing import draw
 from troth.notice.view import HERE, View, languages, render
 from troth.policy.history import Policy
@@ -195,8 +196,8 @@ def _complete(view: View, heading: str, stated: object, dateline: tuple[str, ...
     return _html("policy.html", view, heading=heading, parts=stated, dateline=dateline, **values)
 
 
-def _differences(view: View, old: Version, new: Version) -> Page | None:
-    return None
+def _differences(view: View, old: Version, new: Version) -> Page:
+    return _html("differences.html", view, old=old, new=new, found=differences(old, new))
 
 
 def _machine(view: View, form: str) -> Page:

@@ -8,19 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from terminal import troth
 
 from troth.cli import app
 from troth.cli.settings import KEYS, SettingsError, flagship, settings
 from troth.policy.schema import policy_schema
 
 ASK = ["decide", "use", "contact.email", "--for", "marketing.own", "--product", "gototraining", "--at", "2016-01-15"]
-
-
-def troth(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"})
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from troth.cli import decide, schema, serve
+from troth.cli import decide, diff, notice, schema, serve
 
 app = typer.Typer(
     name="troth",
@@ -21,6 +21,8 @@ app = typer.Typer(
 app.command("up")(serve.up)
 app.command("serve")(serve.serve)
 app.command("decide")(decide.decide)
+app.command("diff")(diff.diff)
+app.command("notice")(notice.notice)
 app.command("schema")(schema.schema)
 
 

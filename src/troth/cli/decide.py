@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +9,7 @@ import msgspec
 import typer
 from rich.text import Text
 
-from troth.cli.terminal import POLICY_HELP, fail, moment, out, read_policy
-
-
-class Format(StrEnum):
-    """How the answer is printed."""
-
-    text = "text"
-    json = "json"
+from troth.cli.terminal import POLICY_HELP, Format, fail, moment, out, read_policy
 
 
 def decide(

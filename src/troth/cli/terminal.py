@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +19,14 @@ from troth.policy.values import read_moment
 # highlight=False: colour means something here (yes, no, error) and is never decoration.
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Format(StrEnum):
+    """How a command prints what it found."""
+
+    text = "text"
+    json = "json"
+
 
 POLICY_HELP = (
     "The policy: a file, or a directory of its versions. (default: that of troth.toml, else the flagship example)"

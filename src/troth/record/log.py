@@ -72,8 +72,8 @@ class Log(RecordReader):
         if size < pinned.size:
             raise ContradictedHistoryError(
                 f"{pinned.size} entries were signed for, but the database has only {size}: it was restored from an "
-                "older copy, or lost entries. Nothing is signed, since that would fork the history. Restore the newest copy; "
-                "if there is none, start a new log with a new name and keep this one for reading."
+                "older copy, or lost entries. Nothing is signed, since that would fork the history. Restore the newest "
+                "copy; if there is none, start a new log with a new name and keep this one for reading."
             )
         if self._fresh_tree(pinned.size).root() != pinned.root:
             raise ContradictedHistoryError(

@@ -1,0 +1,95 @@
+"""A PostgreSQL server for the tests alone: in a temporary folder, on a socket, stopped at the end.
+
+PostgreSQL refuses to run as root, so there it runs as the user `postgres`.
+"""
+
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+
+class Cluster:
+    """A running server. `url` makes a new empty database and gives its URL."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.programs = _programs()
+        self._user = "postgres" if os.geteuid() == 0 else None
+        self._numbers = itertools.count()
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs as the user that may."""
+        account = {} if self._user is None else {"user": self._user, "group": pwd.getpwnam(self._user).pw_gid}
+        subprocess.run(
+            [self.programs / program, *arguments],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
+            extra_groups=[] if account else None,
+            **account,
+        )
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        options = f"-k {self.folder} -c listen_addresses= -c shared_buffers=16MB -c max_wal_size=128MB"
+        self.run("pg_ctl", "start", "-w", "-D", f"{self.folder}/data", "-l", f"{self.folder}/log", "-o", options)
+
+    def stop(self) -> None:
+        """Stop at once; nothing of it is needed any more."""
+        self.run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", f"{self.folder}/data")
+
+    def kill(self) -> None:
+        """Kill the postmaster, as a crash would, and wait until its children are gone."""
+        process = int((self.folder / "data/postmaster.pid").read_text().split()[0])
+        children = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=False).stdout
+        os.kill(process, signal.SIGKILL)
+        for child in map(int, children.split()):
+            while True:  # they notice by themselves; those that wait for a client are helped
+                try:
+                    os.kill(child, signal.SIGQUIT)
+                    status = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0]
+                except (ProcessLookupError, FileNotFoundError):
+                    break
+                if status == "Z":
+                    break
+                os.sched_yield()
+
+    def url(self) -> str:
+        """The URL of a new database."""
+        name = f"t{next(self._numbers)}"
+        with psycopg.connect(f"host={self.folder} user=troth dbname=postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"postgresql://troth@/{name}?host={self.folder}"
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """A fresh server."""
+    folder = Path(tempfile.mkdtemp(prefix="troth-pg-", dir="/tmp"))
+    cluster = Cluster(folder)
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    try:
+        cluster.run("initdb", "-U", "troth", "-A", "trust", "-E", "UTF8", "--no-sync", "-D", f"{folder}/data")
+        cluster.start()
+        try:
+            yield cluster
+        finally:
+            cluster.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _programs() -> Path:
+    """Where PostgreSQL's own programs are; Debian keeps them off the search path."""
+    return (sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(shutil.which("initdb") or "initdb")])[-1].parent

@@ -14,7 +14,7 @@ from troth.cli import app
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 # These run until they are stopped; tests of the server start them. The rest are shell, not Troth.
-NOT_RUN = ("troth up", "troth serve", "make ", "curl ", "git ")
+NOT_RUN = ("troth up", "troth serve", "make ", "curl ", "git ", "cp ")
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
@@ -40,6 +40,7 @@ def test_a_command_prints_what_the_page_shows(
     name, *arguments = shlex.split(command)
     assert name == "troth", f"{page}: {command}"
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    (tmp_path / "mine.yaml").write_bytes((ROOT / "examples/citrix-online/2015-12-31.yaml").read_bytes())
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, arguments, env={"COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"})
     assert result.exit_code in (0, 1), result.output

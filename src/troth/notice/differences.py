@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import msgspec
 
@@ -69,17 +70,25 @@ class Differences(msgspec.Struct, frozen=True):
     around: tuple[Told, ...]
 
 
-def differences(old: Version, new: Version) -> Differences:
-    """The differences from an older version to a newer one, those that became broader first."""
+def differences(old: Version, new: Version, shown_at: tuple[datetime, datetime]) -> Differences:
+    """The differences from an older version to a newer one, those that became broader first.
+
+    `shown_at` has the moments for which the two are shown: a claim that is not current then is told of neither.
+    """
     found = diff(old, new)
+    stated = (_stated(old, shown_at[0]), _stated(new, shown_at[1]))
     order = {"broader": 0, "both": 0, "narrower": 1, "same": 2}
-    told = [(change, _told(change, old, new)) for change in found.changes]
+    told = [
+        (change, _told(change, old, new, stated))
+        for change in found.changes
+        if change.part != "claims" or change.id in stated[0] | stated[1]
+    ]
     told.sort(key=lambda pair: order[pair[0].direction])
-    counts = [sum(order[change.direction] == rank for change in found.changes) for rank in range(3)]
+    counts = [sum(order[change.direction] == rank for change, _ in told) for rank in range(3)]
     return Differences(
         found.material,
-        tuple(_audience(audience, old, new) for audience in found.told),
-        tuple(_audience(audience, old, new) for audience in found.asked),
+        tuple(_audience(audience, (old, new), stated) for audience in found.told),
+        tuple(_audience(audience, (old, new), stated) for audience in found.asked),
         counts[0],
         counts[1],
         counts[2],
@@ -88,7 +97,11 @@ def differences(old: Version, new: Version) -> Differences:
     )
 
 
-def _told(change: Change, old: Version, new: Version) -> Told:
+def _stated(version: Version, at: datetime) -> frozenset[str]:
+    return frozenset(statement.id for statement in version.stated_on(at))
+
+
+def _told(change: Change, old: Version, new: Version, stated: tuple[frozenset[str], frozenset[str]]) -> Told:
     effects = [(effect.direction == "broader", effect_line(effect, old, new)) for effect in change.effects]
     if not effects:
         effects = [
@@ -96,8 +109,11 @@ def _told(change: Change, old: Version, new: Version) -> Told:
             for field in change.fields
             if field.field not in {"says", "details"}
         ]
-    before = change.old.says if change.old else None
-    after = change.new.says if change.new else None
+    of_promises = change.part in VERBS
+    before_id = change.old.id if change.old and change.old.id in stated[0] and of_promises else None
+    after_id = change.new.id if change.new and change.new.id in stated[1] and of_promises else None
+    before = change.old.says if change.old and (before_id or not of_promises) else None
+    after = change.new.says if change.new and (after_id or not of_promises) else None
     part = PARTS.get(change.part)
     return Told(
         name=f"{part}: {words.title(change.id)}"
@@ -108,8 +124,8 @@ def _told(change: Change, old: Version, new: Version) -> Told:
         what="" if change.kind in {"reworded", "translated"} else DIRECTIONS[change.direction],
         before=before,
         after=after,
-        before_id=change.old.id if change.old and change.part in VERBS else None,
-        after_id=change.new.id if change.new and change.part in VERBS else None,
+        before_id=before_id,
+        after_id=after_id,
         effects=tuple(dict.fromkeys(effects)),
         details_only=before == after and not effects,
     )
@@ -119,7 +135,10 @@ def _turn(values: Iterable[str]) -> str:
     return words.listed(values) or "nothing"
 
 
-def _audience(audience: Audience, old: Version, new: Version) -> Heard:
+def _audience(
+    audience: Audience, versions: tuple[Version, Version], stated: tuple[frozenset[str], frozenset[str]]
+) -> Heard:
+    old, new = versions
     if audience.choice is not None:
         who = f"Those who decide by the choice ‘{words.choice(audience.choice)}’"
     elif audience.product is not None:
@@ -127,12 +146,9 @@ def _audience(audience: Audience, old: Version, new: Version) -> Heard:
         who = f"Those who use {covered.name if covered else audience.product}"
     else:
         who = "Everybody"
-    return Heard(who, tuple((words.choice(id), _address(id, old, new)) for id in audience.because))
-
-
-def _address(id: str, old: Version, new: Version) -> str | None:
-    """Where a promise stands: in the new version, else in the old one."""
-    for version in (new, old):
-        if any(statement.id == id for statement in version.statements):
-            return f"policy/versions/{version.id}#{id}"
-    return None
+    because = []
+    for id in audience.because:
+        # where it stands: in the new version, else in the old one
+        version = new if id in stated[1] else old if id in stated[0] else None
+        because.append((words.choice(id), f"policy/versions/{version.id}#{id}" if version else None))
+    return Heard(who, tuple(because))

@@ -112,7 +112,7 @@ def _found(policy: Policy, address: str, at: datetime, language: str | None) -> 
     shown = language if language in known else known[0]
 
     def view_of(shown_version: Version, moment: datetime) -> View:
-        return View(policy, shown_version, moment, address, shown, prefixed)
+        return View(policy, shown_version, moment, address, shown, prefixed, now=at)
 
     if address.startswith("policy/versions"):
         return _archived(policy, address, at, view_of)
@@ -197,7 +197,8 @@ def _complete(view: View, heading: str, stated: object, dateline: tuple[str, ...
 
 
 def _differences(view: View, old: Version, new: Version) -> Page:
-    return _html("differences.html", view, old=old, new=new, found=differences(old, new))
+    shown = [moments.shown_at(view.policy, version, view.at) for version in (old, new)]
+    return _html("differences.html", view, old=old, new=new, found=differences(old, new, (shown[0], shown[1])))
 
 
 def _machine(view: View, form: str) -> Page:

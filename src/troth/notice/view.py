@@ -45,7 +45,11 @@ def languages(version: Version) -> tuple[str, ...]:
 
 
 class View(msgspec.Struct, frozen=True):
-    """One page about one version. `address` is that of the page, without a leading slash; `prefixed`: below `/xx/`."""
+    """One page about one version.
+
+    `at` is the moment for which the version is shown, `now` the present. `address` is that of the page, without a
+    leading slash and without its language; `prefixed`: it lies below `/xx/`. `rooted`: its links begin with a slash.
+    """
 
     policy: Policy
     version: Version
@@ -54,6 +58,7 @@ class View(msgspec.Struct, frozen=True):
     language: str
     prefixed: bool = False
     rooted: bool = False
+    now: datetime | None = None
 
     @property
     def root(self) -> str:
@@ -82,7 +87,7 @@ class View(msgspec.Struct, frozen=True):
 
     def current(self) -> bool:
         """Whether the version is the one in force."""
-        return self.policy.in_force(self.at) is self.version
+        return self.policy.in_force(self.now or self.at) is self.version
 
     def number(self) -> int:
         """The number of the version."""

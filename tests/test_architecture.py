@@ -66,17 +66,6 @@ def test_the_folders_of_the_plan_exist() -> None:
     assert [name for name, _ in table("folder") if not (ROOT / name).is_dir()] == []
 
 
-def test_links_of_the_documents_lead_somewhere() -> None:
-    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-    broken = [
-        f"{document.relative_to(ROOT)}: {target}"
-        for document in documents
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
-        if not (document.parent / target).exists()
-    ]
-    assert broken == []
-
-
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     """Give a copy of a house with two rooms, `policy` and `decision`, that has no fault yet."""

@@ -8,14 +8,18 @@ response carries the security headers.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import cast
 
 from troth.decision.point import DecisionPoint
 from troth.policy.history import Policy
-from troth.web.authzen import PREFIX, DecisionRoutes, now
-from troth.web.authzen_request import Clock
+from troth.web.authzen import PREFIX, Clock, DecisionRoutes
 from troth.web.headers import App, Receive, Scope, Send, secured, send_text
 from troth.web.hosts import Hosts
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class WebApp:
@@ -30,15 +34,14 @@ class WebApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or the start and end of the server's life."""
         if scope["type"] == "http":
-            if refusal := self._hosts.refusal(scope):
-                await send_text(scope, send, *refusal)
-                return
             path = scope["path"]
             route = self._routes.get(path)
             if route is not None:
                 await route(scope, receive, send)
             elif path.startswith(PREFIX):
                 await self._decisions.not_found(scope, receive, send)
+            elif refusal := self._hosts.refusal(scope):
+                await send_text(scope, send, *refusal)
             else:
                 await self._pages(scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -50,7 +53,7 @@ class WebApp:
 def make_app(
     policy: Policy,
     *,
-    clock: Clock = now,
+    clock: Clock | None = None,
     hosts: Iterable[str] = (),
     public_url: str | None = None,
     pages: App | None = None,
@@ -63,5 +66,7 @@ def make_app(
     if pages is None:
         from troth.web.pages import make_pages  # noqa: PLC0415 - only who serves pages pays for loading them
 
-        pages = cast("App", make_pages(policy, clock))
-    return WebApp(DecisionRoutes(DecisionPoint(policy), clock=clock, public_url=public_url), pages, Hosts(hosts))
+        pages = cast("App", make_pages(policy, clock or _now))
+    names = Hosts(hosts)
+    decisions = DecisionRoutes(DecisionPoint(policy), clock=clock, public_url=public_url, hosts=names)
+    return WebApp(decisions, pages, names)

@@ -21,9 +21,10 @@ import msgspec
 
 from troth.decision.point import DecisionPoint
 from troth.decision.question import QuestionError
-from troth.web.authzen_request import Clock, Evaluations, RequestError, ask, read_evaluation, read_evaluations
+from troth.web.authzen_request import Evaluations, RequestError, ask, read_evaluation, read_evaluations
 from troth.web.authzen_response import MOST_MESSAGE, Written, explained, failed, written
 from troth.web.headers import STRICT_TRANSPORT_SECURITY, Header, Receive, Scope, Send, security_headers, send_text
+from troth.web.hosts import Hosts
 
 EVALUATION = "/access/v1/evaluation"
 EVALUATIONS = "/access/v1/evaluations"
@@ -41,14 +42,14 @@ _JSON: tuple[Header, ...] = (
     *security_headers({}),
 )
 
+Clock = Callable[[], datetime]
 Route = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = logging.getLogger("troth.web")
 
 
-def now() -> datetime:
-    """The present time, in UTC."""
-    return datetime.now(UTC)
+def _none() -> None:
+    """The clock that leaves the time to the decision point."""
 
 
 class _Refused(Exception):  # noqa: N818 - not a failure of ours
@@ -65,18 +66,30 @@ class _Gone(Exception):  # noqa: N818 - nobody is left to hear of it
 class DecisionRoutes:
     """The routes of the API as one ASGI app; `routes` maps the paths to their handlers, for apps that route themselves.
 
-    `public_url` is the address under which callers know this server (the specification wants https there); without it
-    the metadata names the address that the request was sent to.
+    `clock` gives the present time, with a zone; without it the decision point takes its own. `public_url` is the
+    address under which callers know this server (the specification wants https there); without it the metadata names
+    the address that the request was sent to. `hosts` are the names that the server answers to; without them it
+    answers to all.
     """
 
-    def __init__(self, point: DecisionPoint, *, clock: Clock = now, public_url: str | None = None) -> None:
+    def __init__(
+        self,
+        point: DecisionPoint,
+        *,
+        clock: Clock | None = None,
+        public_url: str | None = None,
+        hosts: Hosts | None = None,
+    ) -> None:
         self._point = point
-        self._clock = clock
+        self._clock = clock or _none
         self._public_url = public_url.rstrip("/") if public_url else None
+        self._hosts = hosts
         self._written = Written()
         self.routes: dict[str, Route] = {
-            EVALUATION: self.evaluation,
-            EVALUATIONS: self.evaluations,
+            # Access Evaluation API: one decision
+            EVALUATION: self._route(self._evaluate, MOST_BYTES),
+            # Access Evaluations API: several decisions
+            EVALUATIONS: self._route(self._evaluate_several, MOST_BYTES_OF_EVALUATIONS),
             METADATA: self.metadata,
         }
 
@@ -84,16 +97,11 @@ class DecisionRoutes:
         """Serve a request by its path."""
         await self.routes.get(scope["path"], self.not_found)(scope, receive, send)
 
-    async def evaluation(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """`POST /access/v1/evaluation`: one decision (section "Access Evaluation API")."""
-        await self._answer(scope, receive, send, self._evaluate, MOST_BYTES)
-
-    async def evaluations(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """`POST /access/v1/evaluations`: several decisions (section "Access Evaluations API")."""
-        await self._answer(scope, receive, send, self._evaluate_several, MOST_BYTES_OF_EVALUATIONS)
-
     async def metadata(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`GET /.well-known/authzen-configuration` (section "Policy Decision Point Metadata")."""
+        if self._hosts is not None and (refusal := self._hosts.refusal(scope)):
+            await send_text(scope, send, *refusal, _request_id(scope))
+            return
         if scope["method"] not in ("GET", "HEAD"):
             await _refuse_method(scope, send, "GET, HEAD, OPTIONS")
             return
@@ -117,61 +125,65 @@ class DecisionRoutes:
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What the API does not offer."""
+        if self._hosts is not None and (refusal := self._hosts.refusal(scope)):
+            await send_text(scope, send, *refusal, _request_id(scope))
+            return
         text = f"There is no such endpoint. {METADATA} lists those that are offered."
         await send_text(scope, send, 404, text, _request_id(scope))
 
-    async def _answer(
-        self, scope: Scope, receive: Receive, send: Send, evaluate: Callable[[bytes], bytes], most: int
-    ) -> None:
-        content_type = request_id = length = None
-        for name, value in scope["headers"]:
-            if name == b"content-type":
-                content_type = value
-            elif name == b"content-length":
-                length = value
-            elif name == b"x-request-id":
-                request_id = value
-        try:
-            if scope["method"] != "POST":
-                await _refuse_method(scope, send, "POST, OPTIONS")
+    def _route(self, evaluate: Callable[[bytes], bytes], most: int) -> Route:
+        """The handler of an evaluation endpoint: `evaluate` makes the response from a body of at most `most` bytes."""
+
+        async def route(scope: Scope, receive: Receive, send: Send) -> None:
+            headers = dict(scope["headers"])
+            try:
+                if self._hosts is not None and (refusal := self._hosts.refusal(scope, headers)):
+                    raise _Refused(*refusal)
+                if scope["method"] != "POST":
+                    await _refuse_method(scope, send, "POST, OPTIONS")
+                    return
+                content_type = headers.get(b"content-type")
+                if content_type != b"application/json" and not _is_json(content_type):
+                    raise _Refused(400, "Content-Type: a request is application/json, in UTF-8.")
+                length = headers.get(b"content-length", b"")
+                if len(length) > 4 and length.isdigit() and int(length) > most:
+                    raise _too_large(most)
+                message = await receive()
+                body = message.get("body", b"")
+                if message.get("more_body"):
+                    body = await _rest(body, receive, most)
+                elif message["type"] != "http.request":
+                    return
+                if len(body) > most:
+                    raise _too_large(most)
+                answer = evaluate(body)
+            except RequestError as error:
+                await send_text(scope, send, 400, str(error)[:MOST_MESSAGE], _request_id(scope))
+            except QuestionError as error:
+                await send_text(scope, send, 400, explained(error), _request_id(scope))
+            except _Refused as refused:
+                await send_text(scope, send, refused.status, refused.text, (*refused.more, *_request_id(scope)))
+            except _Gone:
                 return
-            if content_type != b"application/json" and not _is_json(content_type):
-                raise _Refused(400, "Content-Type: a request is application/json, in UTF-8.")
-            if length is not None and length.isdigit() and int(length) > most:
-                raise _too_large(most)
-            message = await receive()
-            body = message.get("body", b"")
-            if message.get("more_body"):
-                body = await _rest(body, receive, most)
-            elif message["type"] != "http.request":
-                return
-            if len(body) > most:
-                raise _too_large(most)
-            answer = evaluate(body)
-        except RequestError as error:
-            await send_text(scope, send, 400, str(error)[:MOST_MESSAGE], _request_id(scope))
-        except QuestionError as error:
-            await send_text(scope, send, 400, explained(error), _request_id(scope))
-        except _Refused as refused:
-            await send_text(scope, send, refused.status, refused.text, (*refused.more, *_request_id(scope)))
-        except _Gone:
-            return
-        except Exception:
-            identity = _request_id(scope) or ((b"x-request-id", str(uuid4()).encode()),)
-            log.exception("The decision failed; X-Request-ID %s", identity[0][1].decode("latin-1"))
-            await send_text(scope, send, 500, "The decision failed, so nothing is allowed. Please try again.", identity)
-        else:
-            headers = (*_JSON, (b"content-length", b"%d" % len(answer)))
-            if request_id is not None:
-                headers = (*headers, (b"x-request-id", request_id))
-            if scope["scheme"] == "https":
-                headers = (*headers, STRICT_TRANSPORT_SECURITY)
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": answer})
+            except Exception:
+                identity = _request_id(scope) or ((b"x-request-id", str(uuid4()).encode()),)
+                log.exception("The decision failed; X-Request-ID %s", identity[0][1].decode("latin-1"))
+                text = "The decision failed, so nothing is allowed. Please try again."
+                await send_text(scope, send, 500, text, identity)
+            else:
+                more: tuple[Header, ...] = ((b"content-length", b"%d" % len(answer)),)
+                if b"x-request-id" in headers:
+                    more += ((b"x-request-id", headers[b"x-request-id"]),)
+                if scope["scheme"] == "https":
+                    more += (STRICT_TRANSPORT_SECURITY,)
+                await send({"type": "http.response.start", "status": 200, "headers": _JSON + more})
+                await send({"type": "http.response.body", "body": answer})
+
+        return route
 
     def _evaluate(self, body: bytes) -> bytes:
         request, ignored = read_evaluation(body)
-        decision = ask(self._point, request, self._clock)
+        decision = ask(self._point, request, self._clock())
         context = request.context
         if ignored or (context and context.at is not None):
             return written(decision, context.at if context else None, ignored)
@@ -181,16 +193,16 @@ class DecisionRoutes:
         asked = read_evaluations(body)
         if not isinstance(asked, Evaluations):
             request, ignored = asked
-            return written(ask(self._point, request, self._clock), _time_of(request), ignored)
+            return written(ask(self._point, request, self._clock()), _time_of(request), ignored)
         # All of them are about the same present.
-        moment = self._clock()
+        moment = self._clock() or datetime.now(UTC)
         stop_at = {"execute_all": None, "deny_on_first_deny": False, "permit_on_first_permit": True}[asked.semantic]
         answers: list[bytes] = []
         for item in asked.items:
             allowed = False
             try:
                 request, ignored = asked.read(item)
-                decision = ask(self._point, request, lambda: moment)
+                decision = ask(self._point, request, moment)
                 answers.append(written(decision, _time_of(request), ignored))
                 allowed = decision.allowed
             except RequestError as error:

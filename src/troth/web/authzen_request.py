@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
@@ -26,8 +25,6 @@ from troth.decision.question import Decision, State
 MOST_EVALUATIONS = 1000
 
 SEMANTICS = ("execute_all", "deny_on_first_deny", "permit_on_first_permit")
-
-Clock = Callable[[], datetime]
 
 
 class RequestError(ValueError):
@@ -91,8 +88,8 @@ class Request(msgspec.Struct, gc=False):
     context: Context | UnsetType = UNSET
 
 
-def ask(point: DecisionPoint, request: Request, clock: Clock) -> Decision:
-    """The decision on a request; `clock` is asked unless the request names the time. Raises QuestionError."""
+def ask(point: DecisionPoint, request: Request, at: datetime | None = None) -> Decision:
+    """The decision on a request, at the time that it names, else at `at` (None: now). Raises QuestionError."""
     action = request.action
     resource = request.resource
     of_action = action.properties
@@ -102,7 +99,6 @@ def ask(point: DecisionPoint, request: Request, clock: Clock) -> Decision:
         context = _NO_CONTEXT
     if held is UNSET:
         held = _NOT_HELD
-    at = context.at
     return point.decide(
         action=action.name,
         data=resource.type,
@@ -112,7 +108,7 @@ def ask(point: DecisionPoint, request: Request, clock: Clock) -> Decision:
         moment=context.moment,
         choices=cast("dict[str, State] | None", context.choices),  # the decision point checks the states
         given=context.given or (),
-        at=clock() if at is None else at,
+        at=at if context.at is None else context.at,
         collected_under=held.collected_under,
         expires=held.expires,
         accepted=held.accepted,

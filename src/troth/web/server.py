@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import ipaddress
 import signal
 import socket
@@ -20,8 +21,7 @@ import uvicorn
 
 from troth.policy.history import Policy
 from troth.web.app import make_app
-from troth.web.authzen import now
-from troth.web.authzen_request import Clock
+from troth.web.authzen import Clock
 from troth.web.headers import App
 
 DEFAULT_HOST = "127.0.0.1"
@@ -53,7 +53,7 @@ def serve(
     host: str = DEFAULT_HOST,
     port: int = DEFAULT_PORT,
     *,
-    clock: Clock = now,
+    clock: Clock | None = None,
     hosts: Iterable[str] = (),
     public_url: str | None = None,
     ready: Callable[[str], None] | None = None,
@@ -140,6 +140,11 @@ def server(app: App, *, ready: Callable[[], None] | None = None) -> uvicorn.Serv
     return _Server(config, ready)
 
 
+def _alone() -> bool:
+    """Whether the server has the process to itself, and is not a thread of another program."""
+    return threading.current_thread() is threading.main_thread()
+
+
 class _Server(uvicorn.Server):
     """Says when it is ready, and comes back from a signal as from any other end."""
 
@@ -149,6 +154,10 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if _alone():
+            # What was built for the start stays until the end; the garbage collector need not look at it ever again.
+            gc.collect()
+            gc.freeze()
         if self.started and self._ready is not None:
             self._ready()
 
@@ -156,7 +165,7 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         # The server's own way is to raise the signal again once it has stopped, which would end the program as if it
         # had been killed; being asked to stop is no failure.
-        if threading.current_thread() is not threading.main_thread():
+        if not _alone():
             yield
             return
         signals = (signal.SIGINT, signal.SIGTERM)

@@ -63,6 +63,10 @@ class Cluster:
                 if status == "Z":
                     break
                 os.sched_yield()
+        # As after a reboot: no process of that number. (A container without an init keeps the dead one's number taken.)
+        (self.folder / "data/postmaster.pid").unlink()
+        for lock in self.folder.glob(".s.PGSQL.*"):
+            lock.unlink()
 
     def url(self) -> str:
         """The URL of a new database."""
@@ -92,4 +96,5 @@ def running_cluster() -> Iterator[Cluster]:
 
 def _programs() -> Path:
     """Where PostgreSQL's own programs are; Debian keeps them off the search path."""
-    return (sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(shutil.which("initdb") or "initdb")])[-1].parent
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return debian[-1].parent if debian else Path(shutil.which("initdb") or "initdb").resolve().parent

@@ -38,7 +38,7 @@ def judge(url: str, acknowledged: Iterable[str]) -> list[str]:
         if engine.dialect.name == "sqlite":
             assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
         leaves = connection.execute(text('SELECT "index", hash, entry FROM leaves ORDER BY "index"')).all()
-        changes = {leaf: event for leaf, event in connection.execute(text("SELECT leaf, event FROM openings"))}
+        changes = dict(connection.execute(text("SELECT leaf, event FROM openings")).all())
         messages = [key for (key,) in connection.execute(text("SELECT body FROM outbox ORDER BY id"))]
     engine.dispose()
     assert [index for index, _, _ in leaves] == list(range(len(leaves))), "a gap among the indices"

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from postgres_cluster import Cluster, running_cluster
 from store_oracle import sqlite_url
-
 from troth.store import Store, open_store
 
 

@@ -5,8 +5,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from store_oracle import judge, sqlite_url, write_of
 
+from store_oracle import judge, sqlite_url, write_of
 from troth.store import open_store
 from troth.store.backup import backup, restore
 from troth.store.errors import BackupError
@@ -16,20 +16,21 @@ def test_a_backup_taken_under_load_is_one_state(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
     acknowledged: list[str] = []
     with open_store(url, create=True) as store:
-        stop = threading.Event()
+        stop, written = threading.Event(), threading.Semaphore(0)
 
         def load() -> None:
             number = 0
             while not stop.is_set():
                 store.write(write_of(f"k{number}", padding=3000))
                 acknowledged.append(f"k{number}")
+                written.release()
                 number += 1
 
         thread = threading.Thread(target=load)
         thread.start()
         for number in range(5):
-            while len(acknowledged) < 100 * (number + 1):
-                pass
+            for _ in range(100):
+                written.acquire()
             before = list(acknowledged)
             saved = tmp_path / f"backup{number}"
             assert backup(url, saved) == saved.stat().st_size
@@ -55,7 +56,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         with pytest.raises(BackupError, match="not overwritten"):
             restore(tmp_path / "saved", url)
     (tmp_path / "other.db-wal").write_text("left over")
-    with pytest.raises(BackupError, match="other.db-wal"):
+    with pytest.raises(BackupError, match="other"):
         restore(tmp_path / "saved", f"sqlite:///{tmp_path}/other.db")
     assert (tmp_path / "there").read_text() == "mine"
     assert judge(url, ["k"]) == ["k"]

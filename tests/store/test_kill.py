@@ -8,15 +8,15 @@ import threading
 from pathlib import Path
 
 import pytest
-from store_oracle import judge, sqlite_url, write_of
 
+from store_oracle import judge, sqlite_url, write_of
 from troth.store import open_store
 
 WRITERS = 4
 
 
 def write_until_killed(url: str, acknowledgements: int, kill: int) -> None:
-    """In the child: write from several threads; tell the parent each key only once the store said that it is durable."""
+    """In the child: write from several threads; tell the parent each key once the store said that it is durable."""
     store = open_store(url, pragmas={"wal_autocheckpoint": "50"})
 
     def load(thread: int) -> None:
@@ -68,7 +68,7 @@ def run(folder: Path, kills: int, seed: int) -> None:
     acknowledged: list[str] = []
     for kill in range(kills):
         acknowledged += kill_while_writing(url, kill, chance.choice([1, 2, 3, 5, 8, 13, 40]))
-        if kill % 10 == 9 or kill == kills - 1:  # each kill leaves its marks for good, so the judge need not come each time
+        if kill % 10 == 9 or kill == kills - 1:  # what a kill breaks stays broken
             judge(url, acknowledged)
     with open_store(url) as store:
         store.write(write_of("alive"))

@@ -3,9 +3,9 @@
 import threading
 
 import pytest
+
 from postgres_cluster import running_cluster
 from store_oracle import judge, write_of
-
 from troth.store import StoreUnavailableError, open_store
 
 pytestmark = pytest.mark.postgres

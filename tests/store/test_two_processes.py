@@ -1,12 +1,12 @@
-"""Two processes on one store take turns: one sequence of indices, no gap, no fork; a wait that is too long is an error."""
+"""Two processes on one store take turns: one sequence of indices, no gap, no fork; too long a wait is an error."""
 
 import multiprocessing
 import sqlite3
 from pathlib import Path
 
 import pytest
-from store_oracle import judge, sqlite_url, write_of
 
+from store_oracle import judge, sqlite_url, write_of
 from troth.store import Store, StoreUnavailableError, open_store
 
 

@@ -52,14 +52,15 @@ def open_engine(
     """An engine for that URL.
 
     `begin` is the statement that begins its transactions, such as `BEGIN IMMEDIATE`; without it SQLAlchemy begins none
-    and the caller does. `pragmas` come after SQLITE_PRAGMAS, so that a test can take one away.
+    and the caller does. `pragmas` are added to SQLITE_PRAGMAS, or replace them.
     """
     if url.get_backend_name() != "sqlite":
         connect_args = {"options": "-c synchronous_commit=on", "application_name": "troth"}
         isolation = "READ COMMITTED" if begin else "AUTOCOMMIT"
         return create_engine(url, isolation_level=isolation, connect_args=connect_args, pool_pre_ping=True, **options)
     engine = create_engine(url, connect_args={"timeout": busy, "check_same_thread": False}, **options)
-    chosen = {**SQLITE_PRAGMAS, **(pragmas or {})}
+    given = pragmas or {}  # those of its own come first: a locking mode counts only before the database is read
+    chosen = {**{name: given[name] for name in given.keys() - SQLITE_PRAGMAS.keys()}, **SQLITE_PRAGMAS, **given}
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:

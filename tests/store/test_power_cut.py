@@ -1,0 +1,62 @@
+"""Power cuts at random moments: no acknowledged write is lost. With `synchronous=NORMAL` some must be."""
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from simulated_disk import Disk, store_on
+
+from store_oracle import judge, write_of
+from troth.store.migrate import migrate
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "troth.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+def workload(disk: Disk, template: Path, synchronous: str, chance: random.Random, writes: int = 60) -> None:
+    """Write, with checkpoints of the write-ahead log in between, and note what is acknowledged."""
+    store = store_on(disk, {"synchronous": synchronous, "wal_autocheckpoint": "20"}, template)
+    for number in range(writes):
+        store.write(write_of(f"k{number}", padding=chance.choice([10, 500, 6000])))
+        disk.note(f"k{number}")
+    store.close()
+
+
+def cuts(folder: Path, template: Path, synchronous: str, count: int, seed: int) -> int:
+    """Cut the power `count` times; how often something was wrong afterwards."""
+    chance = random.Random(seed)
+    wrong = 0
+    disk = Disk()
+    for number in range(count):
+        if number % 50 == 0:
+            disk = Disk()
+            workload(disk, template, synchronous, chance)
+        files, acknowledged = disk.cut(chance.randrange(3, len(disk.log)), chance)
+        place = folder / str(number)
+        place.mkdir()
+        try:
+            judge(disk.save(files, place), acknowledged)
+        except AssertionError:
+            wrong += 1
+        shutil.rmtree(place)
+    return wrong
+
+
+def test_five_hundred_power_cuts(tmp_path: Path, template: Path) -> None:
+    assert cuts(tmp_path, template, "FULL", 500, seed=1) == 0
+
+
+def test_the_control_without_full_syncs_fails(tmp_path: Path, template: Path) -> None:
+    assert cuts(tmp_path, template, "NORMAL", 50, seed=1) > 10
+
+
+@pytest.mark.soak
+def test_ten_thousand_power_cuts(tmp_path: Path, template: Path) -> None:
+    for seed in range(20):
+        (tmp_path / str(seed)).mkdir()
+        assert cuts(tmp_path / str(seed), template, "FULL", 500, seed=100 + seed) == 0

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote, unquote
 
 from litestar import Litestar, Request, Response
 from litestar.enums import HttpMethod
@@ -39,18 +40,19 @@ def make_pages(policy: Policy, clock: Clock) -> Litestar:
 
 def respond(policy: Policy, at: datetime, request: Request[Any, Any, Any]) -> Response[bytes]:
     """The response to a request at a moment."""
-    address = request.url.path.removeprefix("/")
+    address = _asked(request)
     wanted = _negotiated(address, request)
     if wanted is None:
         text = b"This page is there as text/html, application/json, text/markdown and application/ld+json.\n"
-        return Response(text, status_code=406, media_type="text/plain; charset=utf-8", headers={"Vary": "Accept"})
+        return Response(text, status_code=406, media_type="text/plain", headers={"Vary": "Accept"})
     version = policy.in_force(at)
     known = languages(version) if version else ()
     language = best_language(request.query_params.get("lang"), request.headers.get("accept-language"), known)
-    if address in known and len(known) > 1:
-        return Response(b"", status_code=308, headers={"Location": f"/{address}/"})
     found = pages.find(policy, wanted, at, language)
     if found is None:
+        for other in (f"{address}/", address.rstrip("/")):  # RFC 9110: one address for one page
+            if other != address and pages.find(policy, other, at) is not None:
+                return Response(b"", status_code=308, headers={"Location": f"/{quote(other)}"})
         return _response(pages.missing(policy, address, at), {"Cache-Control": "no-store"}, request)
     if request.method == "OPTIONS":
         return Response(b"", status_code=204, headers={"Allow": ALLOW})
@@ -70,6 +72,13 @@ def respond(policy: Policy, at: datetime, request: Request[Any, Any, Any]) -> Re
 
 
 # --- what the headers ask for -----------------------------------------------------------------------------------------
+
+
+def _asked(request: Request[Any, Any, Any]) -> str:
+    """The address as it was sent: Litestar's own path has lost the slash at its end, and links are relative to it."""
+    raw = bytes(request.scope.get("raw_path") or request.scope["path"].encode())
+    return unquote(raw.partition(b"?")[0].decode("latin-1")).removeprefix("/")
+
 
 # Addresses whose form is negotiated, and the forms by media type, the first where the reader does not mind.
 NEGOTIATED = ("policy",)
@@ -101,4 +110,6 @@ def _matches(header: str | None, etag: str) -> bool:
 def _response(page: Page, headers: dict[str, str], request: Request[Any, Any, Any]) -> Response[bytes]:
     if page.language:
         headers = {**headers, "Content-Language": page.language}
-    return Response(page.body, status_code=page.status, media_type=page.media_type, headers=headers)
+    # Litestar writes the charset of text by itself
+    media_type = page.media_type.removesuffix("; charset=utf-8")
+    return Response(page.body, status_code=page.status, media_type=media_type, headers=headers)

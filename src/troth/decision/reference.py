@@ -81,7 +81,7 @@ def decide_in(version: Version, question: Question) -> Decision:
     candidates = [
         statement for statement in _of_action(version, question.action) if _covers(version, statement, question)
     ]
-    if not candidates:
+    if not candidates or not _knows(version, question):
         return Decision(allowed=False, reason="not-stated", version=version.id)
     candidates = _most_specific_first(version, candidates, question)
 
@@ -135,6 +135,21 @@ def _of_action(version: Version, action: str) -> list[Gated]:
     if action == "share":
         return list(version.shares)
     return []
+
+
+def _knows(version: Version, question: Question) -> bool:
+    """Whether the version knows every term of the question; what only another version knows is not stated here."""
+    vocabulary = version.vocabulary
+    return (
+        vocabulary.knows("data", question.data)
+        and (question.purpose is None or vocabulary.knows("purpose", question.purpose))
+        and (
+            question.recipient is None
+            or version.recipient(question.recipient) is not None
+            or vocabulary.knows("recipient", question.recipient)
+        )
+        and (question.moment is None or vocabulary.knows("moment", question.moment))
+    )
 
 
 def _covers(version: Version, statement: Gated, question: Question) -> bool:

@@ -70,7 +70,10 @@ def verify_record(reader: RecordReader, keys: Sequence[Key], pinned: Checkpoint 
 
 
 def _fetch(reader: RecordReader, path: str) -> bytes:
-    data = reader.resource(path)
+    try:
+        data = reader.resource(path)
+    except TypeError:  # SQLite keeps text where bytes should be, if someone puts it there
+        raise VerifyError(f"What {path} is made of is not bytes.") from None
     if data is None:
         raise VerifyError(f"The record does not have {path}.")
     if path.startswith("tile/0/"):  # the hashes are also stored with the entries, and must be the same

@@ -9,9 +9,12 @@ policy, never about a person's choices.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from troth.policy.model import Collects, Gated, Never, Shares, Uses, Version
+from troth.policy.model import Collects, Never, Shares, Uses, Version
+
+# The statements that allow something.
+Allowing: TypeAlias = Collects | Uses | Shares
 
 # A moment of collection that no statement names: it stands for all of those.
 OTHER_MOMENT = "*"
@@ -38,7 +41,7 @@ class Gate(NamedTuple):
 Gates = frozenset[Gate]
 
 
-def gates_of(statement: Gated) -> Gates:
+def gates_of(statement: Allowing) -> Gates:
     """The gates of a statement: all must pass."""
     return frozenset(
         [Gate("unless", name) for name in statement.unless]
@@ -68,12 +71,12 @@ class Coverage:
                     self._children.setdefault((kind, term.path[-2]), []).append(term.slug)
         for recipient in version.recipients:
             self._children.setdefault(("recipient", recipient.kind), []).append(recipient.id)
-        self._of_action: Mapping[str, tuple[Gated, ...]] = {
+        self._of_action: Mapping[str, tuple[Allowing, ...]] = {
             "collect": version.collects,
             "use": (*version.uses, *version.collects),
             "share": version.shares,
         }
-        self._answers: dict[Cell, tuple[Gated, ...]] = {}
+        self._answers: dict[Cell, tuple[Allowing, ...]] = {}
 
     def path(self, kind: str, term: str) -> tuple[str, ...]:
         """Who covers a term, widest first; a term that this version does not know has only itself."""
@@ -90,7 +93,7 @@ class Coverage:
 
     # --- what is said of a cell ---------------------------------------------------------------------------------------
 
-    def covering(self, cell: Cell) -> tuple[Gated, ...]:
+    def covering(self, cell: Cell) -> tuple[Allowing, ...]:
         """The statements whose terms cover the cell, whatever their gates; none where a `never` forbids it."""
         found = self._answers.get(cell)
         if found is None:
@@ -121,8 +124,7 @@ class Coverage:
         path = self.path(kind, asked)
         return any(term in path or asked in self.path(kind, term) for term in terms)
 
-    def _covers(self, statement: Gated, cell: Cell) -> bool:
-        assert isinstance(statement, Collects | Uses | Shares)  # noqa: S101 - the only gated statements
+    def _covers(self, statement: Allowing, cell: Cell) -> bool:
         return (
             (not statement.data or any(term in self.path("data", cell.data) for term in statement.data))
             and any(term in self.path("purpose", cell.purpose) for term in statement.purposes)
@@ -141,9 +143,8 @@ class Coverage:
 
     # --- the cells of a statement -------------------------------------------------------------------------------------
 
-    def cells(self, statement: Gated, frame: Frame) -> Iterator[Cell]:
+    def cells(self, statement: Allowing, frame: Frame) -> Iterator[Cell]:
         """The cells that a statement's own terms cover, as far as `frame` tells them apart."""
-        assert isinstance(statement, Collects | Uses | Shares)  # noqa: S101 - the only gated statements
         data = self._expand("data", statement.data or self.roots("data"), frame)
         purposes = self._expand("purpose", statement.purposes, frame)
         products: tuple[str | None, ...] = statement.where or tuple(frame.products) or (None,)

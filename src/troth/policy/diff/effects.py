@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from troth.policy.coverage import Cell, Coverage, Frame, Gate, Gates, frame_of, gates_of, implies
+from troth.policy.coverage import Allowing, Cell, Coverage, Frame, Gate, Gates, frame_of, gates_of, implies
 from troth.policy.diff.shape import Effect, Standing
-from troth.policy.model import Collects, Gated, Never, Version
+from troth.policy.model import Collects, Never, Version
 from troth.policy.values import Period
 
 Box = tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str], frozenset[str]]
@@ -49,7 +49,8 @@ def find_effects(old: Version, new: Version) -> list[Found]:
     cells: dict[Cell, None] = {}
     for coverage in (before, after):
         version = coverage.version
-        for statement in (*version.collects, *version.uses, *version.shares):
+        allowing: tuple[Allowing, ...] = (*version.collects, *version.uses, *version.shares)
+        for statement in allowing:
             cells.update(dict.fromkeys(coverage.cells(statement, frame)))
     gathered: dict[_Key, list[Cell]] = {}
     cache: dict[tuple[object, ...], list[_Key]] = {}
@@ -69,7 +70,11 @@ def find_effects(old: Version, new: Version) -> list[Found]:
 
 
 def _compare(
-    action: str, olds: Sequence[Gated], news: Sequence[Gated], nevers: Sequence[Never], now_nevers: Sequence[Never]
+    action: str,
+    olds: Sequence[Allowing],
+    news: Sequence[Allowing],
+    nevers: Sequence[Never],
+    now_nevers: Sequence[Never],
 ) -> Iterable[_Key]:
     found: dict[_Key, None] = {}
 
@@ -115,12 +120,12 @@ def _without_implied(found: Iterable[_Key]) -> list[_Key]:
     return [key for key in keys if not said(key)]
 
 
-def _standing(statements: Iterable[Gated], gates: Gates) -> list[Gated]:
+def _standing(statements: Iterable[Allowing], gates: Gates) -> list[Allowing]:
     """The statements that stand for whoever passes `gates` and no more."""
     return [statement for statement in statements if implies(gates, gates_of(statement))]
 
 
-def _stands(statements: Sequence[Gated], nevers: Sequence[Never]) -> Standing:
+def _stands(statements: Sequence[Allowing], nevers: Sequence[Never]) -> Standing:
     if nevers:
         return Standing(state="never", statements=tuple(never.id for never in nevers))
     if not statements:
@@ -137,7 +142,7 @@ def _reading_order(gate: Gate) -> tuple[int, str]:
     return ("only_if", "unless", "given").index(gate.kind), gate.name
 
 
-def _duties(statements: Iterable[Gated]) -> tuple[str, ...]:
+def _duties(statements: Iterable[Allowing]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(duty for statement in statements for duty in statement.must))
 
 
@@ -163,7 +168,7 @@ def may_be_longer(one: Period | None, other: Period | None) -> bool:
     return True
 
 
-def _keeps(statements: Iterable[Gated]) -> tuple[Period | None, ...]:
+def _keeps(statements: Iterable[Allowing]) -> tuple[Period | None, ...]:
     return tuple(dict.fromkeys(statement.keeps for statement in statements if isinstance(statement, Collects)))
 
 

@@ -124,7 +124,7 @@ def test_the_file_and_the_environment_configure(tmp_path: Path) -> None:
     [
         ('polcy = "x"', "Did you mean 'policy'?"),
         ("port = 70000", "from 0 to 65535"),
-        ("policy = 3", "is a path in quotes"),
+        ("policy = 3", "is a text in quotes"),
         ("policy", "is not TOML"),
     ],
 )

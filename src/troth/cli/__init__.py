@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from troth.cli import decide, diff, notice, schema, serve
+from troth.cli import decide, diff, notice, record, schema, serve
 
 app = typer.Typer(
     name="troth",
@@ -23,6 +23,12 @@ app.command("serve")(serve.serve)
 app.command("decide")(decide.decide)
 app.command("diff")(diff.diff)
 app.command("notice")(notice.notice)
+app.command("publish")(record.publish)
+app.add_typer(record.record, name="record")
+app.add_typer(record.receipt, name="receipt")
+app.command("backup")(record.backup)
+app.command("restore")(record.restore)
+app.command("migrate")(record.migrate)
 app.command("schema")(schema.schema)
 
 

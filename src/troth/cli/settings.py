@@ -27,12 +27,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The values of the configuration. Paths are absolute."""
 
     policy: Path
-    host: str = "127.0.0.1"
-    port: int = 8080
+    host: str
+    port: int
+    data: Path
+    database: str
+    keys: Path
+    log: str
 
 
 KEYS = {
     "policy": "The policy: a file, or a directory of its versions. Relative to the file that names it.",
+    "data": "The directory of the embedded store and its keys. Relative to the file that names it.",
+    "database": "The database as a URL. The embedded one in `data` without it.",
+    "keys": "The directory of the record's signing key and last checkpoint. Below `data` without it.",
+    "log": "The name of the record: a host name and path under your control, which never changes.",
     "host": "The address to listen on. Loopback only until service keys exist.",
     "port": "The port to listen on.",
 }
@@ -56,18 +64,30 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
         variable = f"TROTH_{key.upper()}"
         if variable in environment:
             values[key] = (environment[variable], variable)
-    policy, source = values.get("policy", (None, ""))
+
+    def text(key: str, default: str) -> str:
+        value, source = values.get(key, (default, ""))
+        if not isinstance(value, str) or not value:
+            raise SettingsError(f"{source}: `{key}` is a text in quotes, and not empty.")
+        return value
+
     port, port_source = values.get("port", (8080, ""))
-    host, _ = values.get("host", ("127.0.0.1", ""))
     try:
         number = int(str(port))
     except ValueError:
         number = -1
     if not 0 <= number <= 65535:
         raise SettingsError(f"{port_source}: the port is a number from 0 to 65535, not '{port}'.")
-    if policy is not None and (not isinstance(policy, str) or not policy):
-        raise SettingsError(f"{source}: the policy is a path in quotes.")
-    return Settings(policy=directory / policy if policy else flagship(), host=str(host), port=number)
+    data = directory / text("data", "var")
+    return Settings(
+        policy=directory / text("policy", "policy") if "policy" in values else flagship(),
+        host=text("host", "127.0.0.1"),
+        port=number,
+        data=data,
+        database=text("database", f"sqlite:///{data / 'troth.db'}"),
+        keys=directory / text("keys", "keys") if "keys" in values else data / "keys",
+        log=text("log", "localhost/log"),
+    )
 
 
 def _file(path: Path) -> dict[str, tuple[object, str]]:

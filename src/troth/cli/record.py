@@ -1,0 +1,250 @@
+"""`troth publish`, `record`, `receipt`, `backup`, `restore` and `migrate`: the store and the record by hand."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from troth.cli.terminal import POLICY_HELP, configured, fail, out, read_policy
+
+if TYPE_CHECKING:
+    from troth.record.log import Log
+    from troth.store import Store
+
+record = typer.Typer(no_args_is_help=True, help="The record: verify it, and keep its keys.")
+receipt = typer.Typer(no_args_is_help=True, help="Receipts: proofs that an entry is in the record.")
+
+
+@contextmanager
+def opened_store(*, create: bool = False) -> Iterator[Store]:
+    """The configured store; ends with an error that names the remedy when it cannot be used."""
+    from troth.store import StoreError, open_store
+
+    configuration = configured()
+    file = Path(configuration.database.removeprefix("sqlite:///"))
+    if configuration.database.startswith("sqlite:///") and not create and not file.exists():
+        fail(f"There is no store at {file} yet.", "`troth publish` makes one, with the policy in it.")
+    try:
+        if create and configuration.database.startswith("sqlite:///"):
+            configuration.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open_store(configuration.database, create=create) as store:
+            yield store
+    except StoreError as error:
+        fail(str(error))
+
+
+@contextmanager
+def opened_log(*, create: bool = False) -> Iterator[Log]:
+    """The configured log with its keys; with `create`, an empty store and a first key are made."""
+    from troth.record.errors import RecordError
+    from troth.record.keys import PRIVATE, create_keys
+    from troth.record.log import open_log
+    from troth.record.reader import RecordReader
+
+    configuration = configured()
+    with opened_store(create=create) as store:
+        try:
+            # A first key is made for a new record only: a record that lost its key must not go on under another.
+            if create and not (configuration.keys / PRIVATE).exists() and RecordReader(store).latest() is None:
+                create_keys(configuration.keys, configuration.log)
+            yield open_log(store, configuration.keys)
+        except (RecordError, FileExistsError, ValueError) as error:
+            fail(str(error))
+
+
+def publish(
+    policy: Annotated[Path | None, typer.Option("--policy", "-p", help=POLICY_HELP)] = None,
+) -> None:
+    """Put the versions of the policy into the record, and so into force on their dates.
+
+    Versions that are published already stay as they are. Example: troth publish --policy policy
+    """
+    read = read_policy(policy)
+    with opened_log(create=True) as log:
+        for version, published, new in publish_all(log, read):
+            state = "published" if new else "was published"
+            out.print(f"{version}: {state} as entry {published} of the record")
+        head = log.sign().head
+        out.print(f"The record has {head.size} entries; its root is {head.root.hex()}.")
+
+
+def publish_all(log: Log, policy: object) -> list[tuple[str, int, bool]]:
+    """Publish every version of a policy that is not; for each its id, its entry and whether it is new."""
+    from troth.policy.history import Policy
+    from troth.record.published import publish_version
+    from troth.record.publishing import published_versions
+
+    assert isinstance(policy, Policy)  # noqa: S101 - typed so late to keep the start quick
+    before = {(one.policy, one.version) for one in published_versions(log.store)}
+    done = []
+    for version in policy.versions:
+        published = publish_version(log, version, Path(version.file).read_bytes())
+        done.append((version.id, published.leaf, (version.policy, version.id) not in before))
+    return done
+
+
+@record.command("verify")
+def verify() -> None:
+    """Verify the whole record: every entry, hash, tile, checkpoint and published file. Ends with 1 if any is wrong."""
+    from troth.record.pinned import read_pinned
+    from troth.record.verification import verify_record
+    from troth.record.verifier import VerifyError
+
+    with opened_log() as log:
+        try:
+            verified = verify_record(log, log.keys.trusted, read_pinned(log.folder, log.keys))
+        except VerifyError as error:
+            out.print(f"✘ The record does not hold: {error}", style="bold red")
+            raise typer.Exit(1) from None
+    size = verified.head.size if verified.head else 0
+    out.print(f"✔ The record holds: {size} entries, {verified.checkpoints} checkpoints.", style="bold green")
+    if verified.head:
+        out.print(f"  {verified.head.origin}, root {verified.head.root.hex()}")
+    if verified.unsigned:
+        out.print(f"  {verified.unsigned} more entries are durable and not signed for yet.")
+
+
+@record.command("key")
+def key() -> None:
+    """Print the public keys with which anybody can verify the record, the newest first."""
+    from troth.record.errors import RecordError
+    from troth.record.keys import load_keys
+
+    try:
+        keys = load_keys(configured().keys)
+    except RecordError as error:
+        fail(str(error))
+    for trusted in dict.fromkeys([*(signing.public for signing in keys.signing), *keys.trusted]):
+        out.print(str(trusted))
+
+
+@record.command("rotate")
+def rotate(
+    retire: Annotated[bool, typer.Option("--retire", help="Let only the newest key sign from now on")] = False,
+) -> None:
+    """Add a new signing key beside the old ones; later, with --retire, let only the newest sign.
+
+    Between the two, everything is signed by both, so that those who verify have time to learn the new key.
+    """
+    from troth.record.errors import RecordError
+    from troth.record.keys import add_key, retire_keys
+
+    folder = configured().keys
+    try:
+        keys = retire_keys(folder) if retire else add_key(folder)
+    except RecordError as error:
+        fail(str(error))
+    with opened_log() as log:
+        log.sign()
+    out.print(f"{len(keys.signing)} key{'s sign' if len(keys.signing) > 1 else ' signs'} the record now:")
+    for signing in keys.signing:
+        out.print(f"  {signing.public}")
+
+
+@record.command("adopt")
+def adopt() -> None:
+    """Trust the database again after the checkpoint beside the key was lost. Only if this is the newest database."""
+    from troth.record.errors import RecordError
+    from troth.record.keys import load_keys
+    from troth.record.log import Log
+
+    with opened_store() as store:
+        try:
+            head = Log(store, configured().keys, load_keys(configured().keys)).adopt().head
+        except RecordError as error:
+            fail(str(error))
+    out.print(f"The record of {head.size} entries is the known one again.")
+
+
+@receipt.command("verify")
+def receipt_verify(
+    file: Annotated[Path, typer.Argument(help="A .tlog-proof file")],
+    key: Annotated[
+        list[str] | None, typer.Option("--key", help="A public key you trust; else those configured")
+    ] = None,
+    document: Annotated[Path | None, typer.Option(help="The document whose hash the entry states")] = None,
+) -> None:
+    """Verify a receipt offline. The same as the stand-alone file verifier.py, which needs no Troth."""
+    from troth.record import verifier
+    from troth.record.errors import RecordError
+    from troth.record.keys import load_keys
+
+    if not key:
+        try:
+            key = [str(trusted) for trusted in load_keys(configured().keys).trusted]
+        except RecordError as error:
+            fail(str(error), "Or name a key that you trust with --key.")
+    arguments = [str(file), *(part for one in key for part in ("--key", one))]
+    sys.exit(verifier.main([*arguments, *(["--document", str(document)] if document else [])]))
+
+
+@receipt.command("get")
+def receipt_get(
+    version: Annotated[str, typer.Argument(help="A published version: its effective date")],
+    file: Annotated[Path | None, typer.Argument(help="The file to write (default: VERSION.tlog-proof)")] = None,
+) -> None:
+    """Write the receipt of the publication of a version."""
+    from troth.record.publishing import published_versions
+
+    with opened_log() as log:
+        found = [one for one in published_versions(log.store) if one.version == version]
+        if not found:
+            there = ", ".join(one.version for one in published_versions(log.store)) or "none"
+            fail(f"No version '{version}' was published.", f"Published: {there}.")
+        proof = log.receipt(found[0].leaf)
+        if proof is None:
+            log.sign()
+            proof = log.receipt(found[0].leaf)
+    assert proof is not None  # noqa: S101 - a signed record has a receipt for every entry
+    target = file or Path(f"{version}.tlog-proof")
+    try:
+        with target.open("xb") as written:
+            written.write(proof)
+    except FileExistsError:
+        fail(f"{target} exists.", "Name another file.")
+    except OSError as error:
+        fail(f"{target} cannot be written: {error.strerror}.")
+    out.print(f"Receipt of {found[0].policy} {version} written to {target}.")
+
+
+def backup(file: Annotated[Path, typer.Argument(help="The file to write; it must not exist")]) -> None:
+    """Copy the embedded store as it is at one moment, while the server runs. For PostgreSQL use pg_dump."""
+    from troth.store import StoreError
+    from troth.store.backup import backup as copy
+
+    try:
+        size = copy(configured().database, file)
+    except StoreError as error:
+        fail(str(error))
+    out.print(f"{size} bytes written to {file}. The record's keys are not in it; keep them apart.")
+
+
+def restore(file: Annotated[Path, typer.Argument(help="A backup")]) -> None:
+    """Restore a backup as the embedded store, which must not exist yet."""
+    from troth.store import StoreError
+    from troth.store.backup import restore as put
+
+    try:
+        size = put(file, configured().database)
+    except StoreError as error:
+        fail(str(error))
+    out.print(f"{size} bytes restored.")
+    with opened_log():
+        out.print("The restored record is the one that was signed last.")
+
+
+def migrate() -> None:
+    """Bring the store to the schema of this Troth: one transaction, all of it or nothing."""
+    from troth.store import StoreError
+    from troth.store.migrate import migrate as bring
+
+    try:
+        before, after = bring(configured().database)
+    except StoreError as error:
+        fail(str(error))
+    out.print(f"The store is at {after}{'' if before == after else f' (was {before})'}.")

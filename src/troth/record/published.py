@@ -1,0 +1,49 @@
+"""The policy as it was published: read back from the store, version by version, each held against its hash."""
+
+from __future__ import annotations
+
+import hashlib
+
+from troth.policy.history import Policy
+from troth.policy.model import Version
+from troth.policy.reading import parse_version
+from troth.record.errors import RecordError
+from troth.record.log import Log
+from troth.record.publishing import Publication, PublishedVersion, publish, published_source, published_versions
+from troth.store import Store
+
+
+def publish_version(log: Log, version: Version, source: bytes) -> PublishedVersion:
+    """Publish a version that was read from `source`, the bytes of its file. Raises what `publish` raises.
+
+    ValueError: the bytes are not those that the version was read from; the file changed in between.
+    """
+    if hashlib.sha256(source).hexdigest() != version.sha256:
+        raise ValueError(f"{version.file} changed while it was being published; nothing was published. Try again.")
+    title = version.title.in_(version.language)
+    return publish(log, Publication(version.policy, version.id, version.effective, title, source))
+
+
+def published_policy(store: Store, policy: str | None = None) -> Policy | None:
+    """The published versions of a policy as a policy to decide and render by; None when nothing is published.
+
+    `policy` is its id, needed only when the store holds several. RecordError: there are several, or a stored file is
+    not the one that was published (nothing is served then). PolicyError: this Troth cannot read it.
+    """
+    all_versions = published_versions(store)
+    ids = list(dict.fromkeys(version.policy for version in all_versions))
+    if policy is None and len(ids) > 1:
+        raise RecordError(f"The store holds several policies: {', '.join(ids)}. Say which one is to be served.")
+    wanted = policy or (ids[0] if ids else None)
+    versions = []
+    for published in all_versions:
+        if published.policy != wanted:
+            continue
+        source = published_source(store, published.policy, published.version) or b""
+        if hashlib.sha256(source).hexdigest() != published.sha256:
+            raise RecordError(
+                f"The stored file of version {published.version} of {published.policy} is not the one that was "
+                "published: the database was altered. Restore the newest backup."
+            )
+        versions.append(parse_version(source, f"{published.policy}/{published.version}.yaml"))
+    return Policy(versions) if versions else None

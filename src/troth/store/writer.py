@@ -58,6 +58,7 @@ class Writer:
         self._runner: int | None = None  # the thread that does
         self._wake = threading.Lock()  # free: there may be something to do
         self._wake.acquire()
+        self._ringing: set[asyncio.AbstractEventLoop] = set()
         self._closed = False
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -110,13 +111,22 @@ class Writer:
                     self._thread = threading.Thread(target=self._serve, name="troth-writer", daemon=True)
                     self._thread.start()
         self._waiting.append(ticket)
-        self._ring()
+        if ticket.loop is None:
+            self._ring()
+        elif ticket.loop not in self._ringing:
+            # Once the loop has let all run that are ready now: they may have something to write, too.
+            self._ringing.add(ticket.loop)
+            ticket.loop.call_soon(self._ring_for, ticket.loop)
         if self._closed:  # the thread may have ended just before; then the ticket is still there
             try:
                 self._waiting.remove(ticket)
             except ValueError:
                 return
             raise StoreClosedError("The store is closed.")
+
+    def _ring_for(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._ringing.discard(loop)
+        self._ring()
 
     def _ring(self) -> None:
         try:

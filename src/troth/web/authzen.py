@@ -18,12 +18,22 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import msgspec
+from msgspec import UNSET
 
 from troth.decision.point import DecisionPoint
 from troth.decision.question import QuestionError
-from troth.web.authzen_request import Evaluations, RequestError, ask, read_evaluation, read_evaluations
-from troth.web.authzen_response import MOST_MESSAGE, Written, explained, failed, written
-from troth.web.headers import STRICT_TRANSPORT_SECURITY, Header, Receive, Scope, Send, security_headers, send_text
+from troth.web.authzen_request import Evaluations, Request, RequestError, ask, read_evaluation, read_evaluations
+from troth.web.authzen_response import MOST_MESSAGE, Answer, Written, explained, failed, written
+from troth.web.headers import (
+    DATA_HEADERS,
+    STRICT_TRANSPORT_SECURITY,
+    Header,
+    Receive,
+    Scope,
+    Send,
+    security_headers,
+    send_text,
+)
 from troth.web.hosts import Hosts
 
 EVALUATION = "/access/v1/evaluation"
@@ -39,7 +49,7 @@ MOST_BYTES_OF_EVALUATIONS = 1024 * 1024
 _JSON: tuple[Header, ...] = (
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
-    *security_headers({}),
+    *DATA_HEADERS,
 )
 
 Clock = Callable[[], datetime]
@@ -84,7 +94,7 @@ class DecisionRoutes:
         self._clock = clock or _none
         self._public_url = public_url.rstrip("/") if public_url else None
         self._hosts = hosts
-        self._written = Written()
+        self._written = Written(_JSON)
         self.routes: dict[str, Route] = {
             # Access Evaluation API: one decision
             EVALUATION: self._route(self._evaluate, MOST_BYTES),
@@ -131,14 +141,16 @@ class DecisionRoutes:
         text = f"There is no such endpoint. {METADATA} lists those that are offered."
         await send_text(scope, send, 404, text, _request_id(scope))
 
-    def _route(self, evaluate: Callable[[bytes], bytes], most: int) -> Route:
+    def _route(self, evaluate: Callable[[bytes], Answer], most: int) -> Route:
         """The handler of an evaluation endpoint: `evaluate` makes the response from a body of at most `most` bytes."""
+
+        known = self._hosts.known if self._hosts is not None else ()
 
         async def route(scope: Scope, receive: Receive, send: Send) -> None:
             headers = dict(scope["headers"])
             try:
-                if self._hosts is not None and (refusal := self._hosts.refusal(scope, headers)):
-                    raise _Refused(*refusal)
+                if headers.get(b"host") not in known or len(headers) != len(scope["headers"]):
+                    self._check_host(scope)
                 if scope["method"] != "POST":
                     await _refuse_method(scope, send, "POST, OPTIONS")
                     return
@@ -149,14 +161,14 @@ class DecisionRoutes:
                 if len(length) > 4 and length.isdigit() and int(length) > most:
                     raise _too_large(most)
                 message = await receive()
+                if message["type"] != "http.request":
+                    return
                 body = message.get("body", b"")
                 if message.get("more_body"):
                     body = await _rest(body, receive, most)
-                elif message["type"] != "http.request":
-                    return
                 if len(body) > most:
                     raise _too_large(most)
-                answer = evaluate(body)
+                fields, answer = evaluate(body)
             except RequestError as error:
                 await send_text(scope, send, 400, str(error)[:MOST_MESSAGE], _request_id(scope))
             except QuestionError as error:
@@ -171,29 +183,31 @@ class DecisionRoutes:
                 text = "The decision failed, so nothing is allowed. Please try again."
                 await send_text(scope, send, 500, text, identity)
             else:
-                more: tuple[Header, ...] = ((b"content-length", b"%d" % len(answer)),)
                 if b"x-request-id" in headers:
-                    more += ((b"x-request-id", headers[b"x-request-id"]),)
+                    fields = (*fields, (b"x-request-id", headers[b"x-request-id"]))
                 if scope["scheme"] == "https":
-                    more += (STRICT_TRANSPORT_SECURITY,)
-                await send({"type": "http.response.start", "status": 200, "headers": _JSON + more})
+                    fields = (*fields, STRICT_TRANSPORT_SECURITY)
+                await send({"type": "http.response.start", "status": 200, "headers": fields})
                 await send({"type": "http.response.body", "body": answer})
 
         return route
 
-    def _evaluate(self, body: bytes) -> bytes:
+    def _check_host(self, scope: Scope) -> None:
+        if self._hosts is not None and (refusal := self._hosts.refusal(scope)):
+            raise _Refused(*refusal)
+
+    def _evaluate(self, body: bytes) -> Answer:
         request, ignored = read_evaluation(body)
         decision = ask(self._point, request, self._clock())
-        context = request.context
-        if ignored or (context and context.at is not None):
-            return written(decision, context.at if context else None, ignored)
-        return self._written(decision)
+        if not ignored and ((context := request.context) is UNSET or context.at is None):
+            return self._written(decision)
+        return self._written.of(written(decision, _time_of(request), ignored))
 
-    def _evaluate_several(self, body: bytes) -> bytes:
+    def _evaluate_several(self, body: bytes) -> Answer:
         asked = read_evaluations(body)
         if not isinstance(asked, Evaluations):
             request, ignored = asked
-            return written(ask(self._point, request, self._clock()), _time_of(request), ignored)
+            return self._written.of(written(ask(self._point, request, self._clock()), _time_of(request), ignored))
         # All of them are about the same present.
         moment = self._clock() or datetime.now(UTC)
         stop_at = {"execute_all": None, "deny_on_first_deny": False, "permit_on_first_permit": True}[asked.semantic]
@@ -214,7 +228,7 @@ class DecisionRoutes:
                 answers.append(failed(500, "The decision failed, so nothing is allowed. Please try again."))
             if allowed is stop_at:
                 break
-        return b'{"evaluations":[' + b",".join(answers) + b"]}"
+        return self._written.of(b'{"evaluations":[' + b",".join(answers) + b"]}")
 
 
 async def _rest(body: bytes, receive: Receive, most: int) -> bytes:
@@ -279,6 +293,5 @@ async def _refuse_method(scope: Scope, send: Send, allow: str) -> None:
         await send_text(scope, send, 405, f"This address takes {allow}.", more)
 
 
-def _time_of(request: object) -> datetime | None:
-    context = getattr(request, "context", None)
-    return context.at if context else None
+def _time_of(request: Request) -> datetime | None:
+    return None if request.context is UNSET else request.context.at

@@ -137,6 +137,8 @@ PLACES = {
 
 # --- one question -----------------------------------------------------------------------------------------------------
 
+_ESCAPE, _COLON = b"\\:"  # as numbers, which are found more quickly
+
 _decode = msgspec.json.Decoder(Request).decode
 
 
@@ -148,27 +150,37 @@ def read_evaluation(body: bytes) -> tuple[Request, tuple[str, ...]]:
         raise RequestError(_explained(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(_not_json(error)) from None
-    # Each member has one colon. When there are as many colons as members that were read, and no escapes, then none was
-    # ignored and none was given twice. Otherwise a second, slower reading finds out.
-    if b"\\" not in body and body.count(b":") == _members(request):
-        return request, ()
+    # Each member has one colon. When there are as many colons as members that were read (and as the ids hold), and no
+    # escapes, then none was ignored and none was given twice. Otherwise a second, slower reading finds out.
+    if _ESCAPE not in body:
+        colons = body.count(_COLON) - _members(request)
+        if not colons or colons == request.subject.id.count(":") + request.resource.id.count(":"):
+            return request, ()
     value = strict_json(body)
     return convert(value), tuple(ignored(value))
 
 
 def _members(request: Request) -> int:
-    """How many colons the members that were read account for."""
-    subject, action, resource, context = request.subject, request.action, request.resource, request.context
-    count = 8 + subject.id.count(":") + resource.id.count(":")
-    if action.properties is not UNSET:
-        count += 1 + (action.properties.purpose is not None)
-    if (held := resource.properties) is not UNSET:
+    """How many members were read."""
+    count = 8
+    if (of_action := request.action.properties) is not UNSET:
+        count += 1 if of_action.purpose is None else 2
+    if (held := request.resource.properties) is not UNSET:
         count += 1 + (held.collected_under is not None) + (held.expires is not None) + (held.accepted is not None)
-    if context is not UNSET:
-        count += 1 + (context.recipient is not None) + (context.product is not None) + (context.moment is not None)
+    if (context := request.context) is not UNSET:
+        count += 1
+        if context.recipient is not None:
+            count += 1
+        if context.product is not None:
+            count += 1
+        if context.moment is not None:
+            count += 1
         if context.choices is not None:
             count += 1 + len(context.choices)
-        count += (context.given is not None) + (context.at is not None)
+        if context.given is not None:
+            count += 1
+        if context.at is not None:
+            count += 1
     return count
 
 

@@ -12,11 +12,14 @@ from msgspec import UNSET, UnsetType
 
 from troth.decision.question import REASONS, Decision, Gate, QuestionError
 from troth.web.authzen_request import PLACES
+from troth.web.headers import Header
 
 # How much of a message is sent back: it may quote what the caller sent.
 MOST_MESSAGE = 500
 
 _MOST_REMEMBERED = 8192
+
+Answer = tuple[tuple[Header, ...], bytes]
 
 
 class DecisionContext(msgspec.Struct, gc=False):
@@ -106,19 +109,27 @@ def explained(error: QuestionError) -> str:
 
 
 class Written:
-    """Decisions as bytes, written once each: a decision point hands out the same objects again and again."""
+    """Decisions as header fields and body, made once each: a decision point hands out the same objects again and again.
 
-    def __init__(self) -> None:
-        self._remembered: dict[int, tuple[Decision, bytes]] = {}
+    `headers` are those that each response carries beside its length.
+    """
 
-    def __call__(self, decision: Decision) -> bytes:
-        """The response in JSON."""
+    def __init__(self, headers: tuple[Header, ...]) -> None:
+        self._headers = headers
+        self._remembered: dict[int, tuple[Decision, Answer]] = {}
+
+    def __call__(self, decision: Decision) -> Answer:
+        """The headers and the body of the response."""
         # By identity: that is quicker than equality, and no id is used again while the object is remembered.
         remembered = self._remembered.get(id(decision))
         if remembered is not None and remembered[0] is decision:
             return remembered[1]
-        body = written(decision)
+        answer = self.of(written(decision))
         if len(self._remembered) >= _MOST_REMEMBERED:
             self._remembered.clear()
-        self._remembered[id(decision)] = (decision, body)
-        return body
+        self._remembered[id(decision)] = (decision, answer)
+        return answer
+
+    def of(self, body: bytes) -> Answer:
+        """The headers for a body, and the body."""
+        return (*self._headers, (b"content-length", b"%d" % len(body))), body

@@ -1,8 +1,8 @@
 """The headers that every response of Troth carries, and how they get onto responses that others write.
 
-`SECURITY_HEADERS` go onto every response, whatever its status. `secured` puts them onto all responses of an ASGI app
-and takes out what Troth never sends: cookies, and the name of the software. `send_text` writes a short plain answer
-that carries them too.
+`SECURITY_HEADERS` go onto every response, whatever its status; decisions, which are no pages, carry those that matter
+for data. `secured` puts them onto all responses of an ASGI app and takes out what Troth never sends: cookies, and the
+name of the software. `send_text` writes a short plain answer that carries them too.
 """
 
 from __future__ import annotations
@@ -23,6 +23,13 @@ log = logging.getLogger("troth.web")
 # Troth's pages load their own stylesheet and pictures, send their own forms, and run no script.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+# What matters for data that is no page: decisions carry these alone. A decision answers a POST of JSON, which a browser
+# cannot be made to open as a page or to load into one, and does not send for other sites.
+DATA_HEADERS: tuple[Header, ...] = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
 )
 
 SECURITY_HEADERS: tuple[Header, ...] = (

@@ -8,7 +8,7 @@ safe from it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from troth.web.headers import Scope
 
@@ -26,26 +26,24 @@ class Hosts:
     def __init__(self, more: Iterable[str] = ()) -> None:
         """`more` are further host names, without a port."""
         self.names = frozenset(name.lower() for name in (*LOOPBACK_NAMES, *more))
-        self._remembered: set[bytes] = set()
+        # `Host` values that were found to be ours
+        self.known: set[bytes] = set()
 
-    def refusal(self, scope: Scope, headers: Mapping[bytes, bytes] | None = None) -> tuple[int, str] | None:
+    def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Why a request is not answered, as status and text; None when its `Host` is one of ours.
 
         400 when there is not exactly one `Host` (RFC 9112, section 3.2), 421 for a name that is not ours (RFC 9110,
-        section 15.5.20). `headers` are those of the request by name, where the caller has them already.
+        section 15.5.20).
         """
-        if headers is None:
-            headers = dict(scope["headers"])
-        host = headers.get(b"host")
-        if host is None:
-            return 400, "The request has no Host header."
-        if len(headers) != len(scope["headers"]) and sum(name == b"host" for name, _ in scope["headers"]) > 1:
-            return 400, "The request has more than one Host header."
-        if host in self._remembered:
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) != 1:
+            return 400, f"The request has {'more than one' if hosts else 'no'} Host header."
+        host = hosts[0]
+        if host in self.known:
             return None
         if self.answers_to(host.decode("latin-1")):
-            if len(self._remembered) < _MOST_REMEMBERED:
-                self._remembered.add(host)
+            if len(self.known) < _MOST_REMEMBERED:
+                self.known.add(host)
             return None
         return 421, "This server does not answer to that host name. Ask it as localhost or 127.0.0.1."
 

@@ -1,0 +1,299 @@
+"""What a decision costs over HTTP, beside a server that only sends back what it gets.
+
+Both are plain ASGI apps on the same uvicorn (uvloop, httptools), each in a process of its own on loopback, and are
+asked in turns by the same client in a third process. Counted are the requests per second of CPU time (user and system)
+of the server's process, which does not depend on how busy the machine is otherwise.
+
+    python -m bench.decision_http                 print the table
+    python -m bench.decision_http --requests 5000 a quick look
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "citrix-online"
+CONNECTIONS = 32
+ROUNDS = 5
+BOXCAR = 100
+
+
+def _question(
+    action: str, data: str, purpose: str, *, held: dict[str, str] | None = None, **context: Any
+) -> dict[str, Any]:
+    return {
+        "subject": {"type": "service", "id": "mailer"},
+        "action": {"name": action, "properties": {"purpose": purpose}},
+        "resource": {"type": data, "id": "4711"} | ({"properties": held} if held else {}),
+        "context": context,
+    }
+
+
+QUESTIONS = [
+    _question("use", "contact.email", "marketing.own", product="gototraining", choices={"marketing": "out"}),
+    _question("use", "contact.email", "marketing.own", product="gototraining", choices={"marketing": "in"}),
+    _question("use", "contact.email", "service.register", product="gotomeeting"),
+    _question("use", "usage.clickstream", "improve.analytics", product="gotomeeting", choices={"analytics": "out"}),
+    _question("share", "payment.card", "service.payment", recipient="card-processor", given=["contract"]),
+    _question("share", "payment.card", "service.payment", recipient="card-processor"),
+    _question("sell", "contact.email", "marketing.own", recipient="marketing-agency"),
+    _question("collect", "identity.name", "service.register", product="gotowebinar", moment="registration"),
+]
+# A question that names times costs a second reading of its text (times hold colons, as members do).
+WITH_TIMES = [
+    _question("use", "contact.email", "marketing.own", held={"expires": "2099-01-01T00:00:00Z"}, product="gototraining")
+]
+SEVERAL = [
+    {
+        "subject": QUESTIONS[0]["subject"],
+        "evaluations": [
+            {key: QUESTIONS[i % len(QUESTIONS)][key] for key in ("action", "resource", "context")}
+            for i in range(BOXCAR)
+        ],
+    }
+]
+
+# Name, server, path, bodies, decisions in one request.
+CASES: list[tuple[str, str, str, list[dict[str, Any]], int]] = [
+    ("bare ASGI echo", "echo", "/access/v1/evaluation", QUESTIONS, 0),
+    ("echo with the decision route's response headers", "echo-headers", "/access/v1/evaluation", QUESTIONS, 0),
+    ("decision", "troth", "/access/v1/evaluation", QUESTIONS, 1),
+    ("decision that names a time", "troth", "/access/v1/evaluation", WITH_TIMES, 1),
+    (f"{BOXCAR} decisions in one request", "troth", "/access/v1/evaluations", SEVERAL, BOXCAR),
+]
+
+
+# --- the servers ------------------------------------------------------------------------------------------------------
+
+
+def echo_app(more: tuple[tuple[bytes, bytes], ...] = ()) -> Callable[..., Any]:
+    """The smallest app that reads a request and sends its body back."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        body = b""
+        while True:
+            message = await receive()
+            body += message["body"]
+            if not message.get("more_body"):
+                break
+        headers = ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *more)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+async def _no_pages(scope: Any, receive: Any, send: Any) -> None:
+    while scope["type"] == "lifespan":
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def serve(kind: str) -> None:
+    """Serve one of the apps; for each line on standard input print the CPU seconds used so far."""
+    from troth.policy.history import Policy
+    from troth.web.app import make_app
+    from troth.web.headers import DATA_HEADERS
+    from troth.web.server import listen, server
+
+    if kind == "troth":
+        app: Any = make_app(Policy.read(EXAMPLE), pages=_no_pages)
+    else:
+        app = echo_app(((b"cache-control", b"no-store"), *DATA_HEADERS) if kind == "echo-headers" else ())
+    listener = listen(port=0)
+
+    def tell() -> None:
+        for _ in sys.stdin:
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            print(used.ru_utime + used.ru_stime, flush=True)
+        os._exit(0)  # the parent is gone
+
+    print(listener.getsockname()[1], flush=True)
+    threading.Thread(target=tell, daemon=True).start()
+    running = server(app)
+    if kind != "troth":
+        running.config.lifespan = "off"
+    running.run(sockets=[listener])
+
+
+# --- the client -------------------------------------------------------------------------------------------------------
+
+
+class _Asker(asyncio.Protocol):
+    """One connection that asks its next question as soon as the last is answered."""
+
+    def __init__(self, requests: list[bytes], budget: list[int], done: Callable[[], None]) -> None:
+        self.requests, self.budget, self.done = requests, budget, done
+        self.buffer = b""
+        self.next = 0
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.ask()
+
+    def ask(self) -> None:
+        if self.budget[0] <= 0:
+            self.transport.close()
+            return
+        self.budget[0] -= 1
+        self.transport.write(self.requests[self.next % len(self.requests)])
+        self.next += 1
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        head, found, body = self.buffer.partition(b"\r\n\r\n")
+        if not found:
+            return
+        if not head.startswith(b"HTTP/1.1 200"):
+            print(f"unexpected answer: {self.buffer.decode()}", file=sys.stderr, flush=True)
+            os._exit(1)
+        start = head.index(b"content-length: ") + 16
+        end = head.find(b"\r", start)
+        if len(body) >= int(head[start : end if end > 0 else None]):
+            self.buffer = b""
+            self.ask()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.done()
+
+
+def load(port: int, path: str, bodies: list[dict[str, Any]], requests: int) -> None:
+    """Ask `requests` times over a fixed number of connections."""
+    import uvloop
+
+    written = []
+    for body in bodies:
+        text = json.dumps(body, separators=(",", ":")).encode()
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+        written.append(f"{head}Content-Length: {len(text)}\r\n\r\n".encode() + text)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        finished: asyncio.Queue[None] = asyncio.Queue()
+        budget = [requests]
+        for _ in range(CONNECTIONS):
+            await loop.create_connection(
+                lambda: _Asker(written, budget, lambda: finished.put_nowait(None)), "127.0.0.1", port
+            )
+        for _ in range(CONNECTIONS):
+            await finished.get()
+
+    uvloop.run(run())
+
+
+# --- the measurement --------------------------------------------------------------------------------------------------
+
+
+class _Server:
+    def __init__(self, kind: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "bench.decision_http", "--serve", kind],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.port = int(self.line())
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("the server did not start")
+        return line
+
+    def cpu(self) -> float:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return float(self.line())
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=15)
+
+
+def _loaded(server: _Server, case: int, requests: int) -> float:
+    """Requests per CPU second of the server."""
+    before = server.cpu()
+    arguments = ["--load", str(case), "--port", str(server.port), "--requests", str(requests)]
+    subprocess.run([sys.executable, "-m", "bench.decision_http", *arguments], check=True, timeout=120)
+    return requests / (server.cpu() - before)
+
+
+def measure(requests: int) -> list[tuple[str, float, float, float, int]]:
+    """For each case: name, requests per CPU second (median, lowest, highest of the rounds), decisions per request."""
+    servers = {kind: _Server(kind) for kind in dict.fromkeys(case[1] for case in CASES)}
+    figures: list[list[float]] = [[] for _ in CASES]
+    try:
+        for round_ in range(-1, ROUNDS):
+            for index, (_, kind, _, _, decisions) in enumerate(CASES):
+                count = max(requests // (decisions or 1), 200)
+                rate = _loaded(servers[kind], index, count if round_ >= 0 else min(count, 1000))
+                if round_ >= 0:  # the first round warms up
+                    figures[index].append(rate)
+    finally:
+        for server in servers.values():
+            server.stop()
+    return [
+        (case[0], median(rates), min(rates), max(rates), case[4]) for case, rates in zip(CASES, figures, strict=True)
+    ]
+
+
+def machine() -> str:
+    """The type of this machine and the versions of what was measured."""
+    model = platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    packages = ", ".join(f"{name} {version(name)}" for name in ("uvicorn", "uvloop", "httptools", "msgspec"))
+    return f"{os.cpu_count()} × {model}; Python {platform.python_version()}; {packages}"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measure and print the table in Markdown."""
+    parser = argparse.ArgumentParser(description="Measure the decision over HTTP.")
+    parser.add_argument("--requests", type=int, default=20_000, help="requests in a round, for one decision each")
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--load", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
+    arguments = parser.parse_args([] if argv is None else argv)
+    if arguments.serve:
+        serve(arguments.serve)
+        return
+    if arguments.load is not None:
+        _, _, path, bodies, _ = CASES[arguments.load]
+        load(arguments.port, path, bodies, arguments.requests)
+        return
+    results = measure(arguments.requests)
+    bare = results[0][1]
+    print("## The decision over HTTP\n")
+    print("Requests per second of CPU time of the server, on loopback; the median of "
+          f"{ROUNDS} rounds, and the lowest and highest.\n")  # fmt: skip
+    print(f"{machine()}\n")
+    print("| | requests per CPU second | from – to | of the bare echo | decisions per CPU second |")
+    print("|---|--:|--:|--:|--:|")
+    for name, rate, low, high, decisions in results:
+        each = f"{rate * decisions:,.0f}" if decisions else ""
+        print(f"| {name} | {rate:,.0f} | {low:,.0f} – {high:,.0f} | {rate / bare:.0%} | {each} |")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

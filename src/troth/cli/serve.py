@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -34,10 +35,9 @@ def serve(
     read = read_policy(policy)
 
     from troth.web import server
-    from troth.web.authzen import now
 
     def ready(url: str) -> None:
-        shown = read.in_force(fixed or now())
+        shown = read.in_force(fixed or datetime.now(UTC))
         if shown is None:
             out.print(Text(f"No version of the policy is in force yet; the first one comes on {read.versions[0].id}."))
         else:
@@ -53,7 +53,7 @@ def serve(
             read,
             host or configuration.host,
             configuration.port if port is None else port,
-            clock=(lambda: fixed) if fixed else now,
+            clock=(lambda: fixed) if fixed else None,
             ready=ready,
         )
     except server.ServerError as error:

@@ -37,26 +37,17 @@ class Choices(msgspec.Struct, frozen=True):
 class Encoding:
     """Which bit means what, for one policy in all its versions."""
 
-    __slots__ = (
-        "_chains",
-        "_claims",
-        "_conditions",
-        "_known",
-        "_nesting",
-        "_resolved",
-        "conditions",
-        "names",
-        "states",
-    )
+    __slots__ = ("_bit", "_chains", "_claims", "_known", "_nesting", "_resolved", "_states", "conditions", "names")
 
     def __init__(self, policy: Policy, known: Known) -> None:
         self._known = known
         self.names = tuple(known.choice)
         position = {name: 2 * index for index, name in enumerate(self.names)}
-        # What a caller says: choice → state → bit, condition → bit.
-        self.states: dict[str, dict[State, int]] = {
-            name: {"out": 1 << at, "in": 2 << at} for name, at in position.items()
-        }
+        # What a caller says: choice and state → bit, condition → bit.
+        self._states: dict[tuple[str, str], int] = {}
+        for name, at in position.items():
+            self._states |= {(name, "out"): 1 << at, (name, "in"): 2 << at}
+        self._bit = self._states.__getitem__
         free = 2 * len(position)
         self.conditions = {name: 1 << (free + index) for index, name in enumerate(known.condition)}
         free += len(self.conditions)
@@ -82,13 +73,8 @@ class Encoding:
 
     def of_choices(self, stated: Mapping[str, State]) -> int:
         """The bits of a person's choices. Raises KeyError or TypeError for an unknown choice or state."""
-        states = self.states
-        bits = 0
-        for choice, state in stated.items():
-            bits |= states[choice][state]
-        if bits & self._nesting:
-            return self._inherited(bits)
-        return bits
+        bits = sum(map(self._bit, stated.items()))  # no two choices have a bit in common
+        return self._inherited(bits) if bits & self._nesting else bits
 
     def _inherited(self, stated: int) -> int:
         bits = self._resolved.get(stated)
@@ -116,12 +102,9 @@ class Encoding:
     def gates(self, version: Version, statement: Gated) -> tuple[tuple[GateKind, str, int, bool], ...]:
         """The gates of a statement in their order: kind, name, bit, and whether it must be set."""
         found: list[tuple[GateKind, str, int, bool]]
-        found = [("unless", name, self._state(name, "out"), False) for name in statement.unless]
-        found += [("only_if", name, self._state(name, "in"), True) for name in statement.only_if]
+        found = [("unless", name, self._states[name, "out"], False) for name in statement.unless]
+        found += [("only_if", name, self._states[name, "in"], True) for name in statement.only_if]
         for name in statement.given:
             claim = self._claims.get((version.id, name))
             found.append(("given", name, claim[0] if claim else self.conditions[name], True))
         return tuple(found)
-
-    def _state(self, choice: str, state: State) -> int:
-        return self.states[choice][state]

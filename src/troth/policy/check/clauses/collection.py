@@ -36,7 +36,7 @@ def co2(subject: Subject) -> Outcome:
     )
 
 
-@clause("CO3", "List each under `trackers:` with `party`, `purposes` and `lifetime`.")
+@clause("CO3", "List each under `trackers:` with `party`, `for` and `lifetime`.")
 def co3(subject: Subject) -> Outcome:
     """Each tracker with party, purpose and lifetime."""
     tracking = [statement for statement in subject.version.collects if _tracks(subject, statement)]

@@ -28,7 +28,9 @@ _GROUP = re.compile(r"[aeiouy]+")
 _SILENT = re.compile(r"(?:[^aeiouy]e|[^aeiouysxzcgh]es|[^aeiouytd]ed)$")
 _VOICED = re.compile(r"(?:[^aeiouylr]|bb|dd|ff|gg|pp|tt|zz)les?$")
 _LESS = re.compile(r"cial|tia|cius|cious|giu|ion|iou|sia$|[^aeiouy]ely$")
-_MORE = re.compile(r"ia|riet|dien|iu|io|ii|[aeiou]{3}|^mc|ism$|[^l]lien|^coa[dglx].|[^gq]ua[^auieo]|dnt$|[aeiouy]ing$")
+_MORE = re.compile(
+    r"ia|riet|dien|iu|io|ii|[aeiou]{3}|^mc|ism$|[^l]lien|^coa[dglx].|[^gq]ua[^auieo]|dnt$|[aeiouy]ing$|[aeou]y(?:er|al|ee|ou)"
+)
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -57,7 +59,7 @@ def syllables(word: str) -> int:
     if not text or text[0].isdigit():
         return 1
     count = len(_GROUP.findall(text))
-    if len(text) > 3 and _SILENT.search(text) and not _VOICED.search(text):
+    if _SILENT.search(text) and not _VOICED.search(text):
         count -= 1
     count += len(_MORE.findall(text)) - len(_LESS.findall(text))
     return max(count, 1)

@@ -1,12 +1,14 @@
 """Durable writes a second: Troth's store beside the bare database doing the same two inserts, on the same schema.
 
-    python bench/store_writes.py [postgresql://user@/database?host=/socket]
+    python bench/store_writes.py
 
+PostgreSQL is measured on a server of its own, started in a temporary folder, where it is installed.
 One write is a change and its record entry. Bare and Troth take turns in one run, so that a noisy disk is noisy for both;
 shown is the median of the rounds. Every commit is on the disk before it counts (SQLite: WAL, synchronous=FULL).
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import platform
@@ -135,19 +137,25 @@ def measure(bare: Bare, ours: Ours) -> dict[str, list[float]]:
     return found
 
 
-def main(url: str | None = None) -> None:
-    """Print a table for SQLite, and for PostgreSQL if a URL of an empty database is given."""
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TROTH_BENCH_DIR")) as folder:
-        targets = [("SQLite " + sqlite3.sqlite_version, *(f"sqlite:///{Path(folder)}/{n}.db" for n in ("bare", "ours")))]
-        if url is not None:
-            targets.append(("PostgreSQL", url, url))
+def main() -> None:
+    """Print a table for SQLite, and for PostgreSQL where it is installed."""
+    sys.path.append(str(Path(__file__).parents[1] / "tests"))
+    from postgres_cluster import installed, running_cluster
+
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(dir=os.environ.get("TROTH_BENCH_DIR")))
+        targets = [
+            ("SQLite " + sqlite3.sqlite_version, *(f"sqlite:///{Path(folder)}/{n}.db" for n in ("bare", "ours")))
+        ]
+        if installed():
+            cluster = stack.enter_context(running_cluster())
+            targets.append(("PostgreSQL " + cluster.version(), cluster.url(), cluster.url()))
+        else:
+            print("PostgreSQL was left out: it is not installed.\n")
         print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
         print("| database | what | writes/s | rows/s | of bare |\n|---|---|---:|---:|---:|")
         for name, bare_url, our_url in targets:
             bare, ours = Bare(bare_url), Ours(our_url)
-            if bare_url == our_url:
-                bare.next = 10**9  # one database for both: far apart, and the store goes on after the bare rows
-                ours.next = 10**8
             rates = {what: statistics.median(values) for what, values in measure(bare, ours).items()}
             for what, value in rates.items():
                 base = rates["one by one, bare" if what.startswith("one") else "groups of 64, bare"]
@@ -157,4 +165,4 @@ def main(url: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main()

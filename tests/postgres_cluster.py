@@ -68,6 +68,11 @@ class Cluster:
         for lock in self.folder.glob(".s.PGSQL.*"):
             lock.unlink()
 
+    def version(self) -> str:
+        """The version of the server."""
+        with psycopg.connect(f"host={self.folder} user=troth dbname=postgres") as connection:
+            return str(connection.info.parameter_status("server_version")).split()[0]
+
     def url(self) -> str:
         """The URL of a new database."""
         name = f"t{next(self._numbers)}"
@@ -92,6 +97,11 @@ def running_cluster() -> Iterator[Cluster]:
             cluster.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def installed() -> bool:
+    """Whether there is a PostgreSQL to start."""
+    return (_programs() / "initdb").exists()
 
 
 def _programs() -> Path:

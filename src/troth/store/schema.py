@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 VERSION_TABLE = "troth_schema"
 
 metadata = MetaData()
@@ -109,6 +109,90 @@ openings = Table(
     Column("sealed", LargeBinary, nullable=False),
     Index("openings_person", "person"),
     comment="Salts and values that open the commitments of an entry, sealed under the person's key.",
+)
+
+persons = Table(
+    "persons",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("sealing_key", LargeBinary),
+    Column("merged_into", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Index("persons_merged_into", "merged_into"),
+    comment="Persons by a random id, of which `number` is a part. Without its key a person is erased from the record.",
+)
+
+identifiers = Table(
+    "identifiers",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("blind", LargeBinary, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("linked_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("kind", "blind"),
+    Index("identifiers_person", "person"),
+    comment="Who is meant by an identifier: an HMAC of it under a key that is not in the database, never itself.",
+)
+
+choices = Table(
+    "choices",
+    metadata,
+    Column("person", Text, nullable=False),
+    Column("choice", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("leaf", BigInteger, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("how", Text, nullable=False),
+    Column("signal_leaf", BigInteger),
+    PrimaryKeyConstraint("person", "choice"),
+    comment="The choices as they are now: in, out, or unset after a removal. `leaf` is the change that made them so.",
+)
+
+choice_changes = Table(
+    "choice_changes",
+    metadata,
+    Column("leaf", BigInteger, primary_key=True, autoincrement=False),
+    Column("event", Text, nullable=False, unique=True),
+    Column("person", Text, nullable=False),
+    Column("choice", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("staff", Text),
+    Column("how", Text, nullable=False),
+    Column("signal", Text),
+    Column("product", Text),
+    Column("policy", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Index("choice_changes_person", "person", "leaf"),
+    comment="Every change of a choice, in the order of the record: the index of its entry is its number here.",
+)
+
+person_links = Table(
+    "person_links",
+    metadata,
+    Column("leaf", BigInteger, primary_key=True, autoincrement=False),
+    Column("person", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("kind", Text),
+    Column("other", Text),
+    Column("at", BigInteger, nullable=False),
+    Index("person_links_person", "person", "leaf"),
+    comment="Every identifier that was linked or unlinked and every merge of two persons, in the order of the record.",
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    comment="What was answered to a request, by an HMAC of the caller's key, so that sending it twice does it once.",
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
-from sqlalchemy import ClauseElement, Dialect, bindparam, func, select
+from sqlalchemy import ClauseElement, Dialect, bindparam
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from troth.store.schema import leaves, outbox
@@ -17,7 +17,8 @@ from troth.store.schema import leaves, outbox
 # Any number that no other program takes in the same database: the ASCII of "troth".
 SEQUENCER = int.from_bytes(b"troth", "big")
 
-NEXT_INDEX = select(func.coalesce(func.max(leaves.c["index"]) + 1, 0))
+LOCK = f"SELECT pg_advisory_xact_lock({SEQUENCER})"
+NEXT_INDEX = 'SELECT coalesce(max("index") + 1, 0) FROM leaves'
 ADD_LEAF = leaves.insert().values({name: bindparam(name) for name in ("index", "hash", "entry", "at")})
 ADD_MESSAGE = outbox.insert().values({name: bindparam(name) for name in ("topic", "body", "created_at")}).inline()
 
@@ -71,14 +72,13 @@ class SqliteTransaction:
     def __init__(self, connection: Any, dialect: Dialect) -> None:
         self.cursor = connection.cursor()
         self._connection = connection
-        self._next = compile_statement(NEXT_INDEX, dialect)
         self._leaf = compile_statement(ADD_LEAF, dialect).sql
         self._message = compile_statement(ADD_MESSAGE, dialect).sql
 
     def begin(self) -> int:
         """See Transaction."""
         self.cursor.execute("BEGIN IMMEDIATE")
-        return int(self.cursor.execute(self._next.sql, self._next.arguments({})).fetchone()[0])
+        return int(self.cursor.execute(NEXT_INDEX).fetchone()[0])
 
     def mark(self, first: bool) -> None:
         """See Transaction."""
@@ -111,23 +111,23 @@ class PostgresTransaction:
 
     def __init__(self, connection: Any, dialect: Dialect) -> None:
         self.cursor = connection.cursor()
-        self._connection = connection
-        self._next = compile_statement(NEXT_INDEX, dialect)
         # The columns by position: the rows of a group are sequences, as for SQLite.
         self._leaf = 'INSERT INTO leaves ("index", hash, entry, at) VALUES (%s, %s, %s, %s)'
         self._message = "INSERT INTO outbox (topic, body, created_at) VALUES (%s, %s, %s)"
 
     def begin(self) -> int:
-        """See Transaction. Sent in one go; each statement sees what was committed before it began."""
-        with self._connection.pipeline():
-            self.cursor.execute("BEGIN")
-            self.cursor.execute(f"SELECT pg_advisory_xact_lock({SEQUENCER})")
-            self.cursor.execute(self._next.sql, self._next.arguments({}))
-            return int(self.cursor.fetchone()[0])
+        """See Transaction. The lock comes in a statement of its own, for a statement sees what was there when it began.
+
+        Three statements that the server has prepared are quicker than one text that it must parse each time.
+        """
+        execute = self.cursor.execute
+        execute("BEGIN")
+        execute(LOCK)
+        return int(execute(NEXT_INDEX).fetchone()[0])
 
     def mark(self, first: bool) -> None:
-        """See Transaction."""
-        self.cursor.execute("SAVEPOINT unit" if first else "RELEASE SAVEPOINT unit; SAVEPOINT unit")
+        """See Transaction. A new mark hides the one before, so none has to be taken away."""
+        self.cursor.execute("SAVEPOINT unit")
 
     def undo(self) -> None:
         """See Transaction."""
@@ -135,12 +135,12 @@ class PostgresTransaction:
 
     def finish(self, rows: Sequence[Sequence[Any]], messages: Sequence[Sequence[Any]]) -> None:
         """See Transaction."""
-        with self._connection.pipeline():
-            if rows:
-                self.cursor.executemany(self._leaf, rows)
-            if messages:
-                self.cursor.executemany(self._message, messages)
-            self.cursor.execute("COMMIT")
+        for statement, values in ((self._leaf, rows), (self._message, messages)):
+            if len(values) == 1:
+                self.cursor.execute(statement, values[0])
+            elif values:
+                self.cursor.executemany(statement, values)
+        self.cursor.execute("COMMIT")
 
     def abandon(self) -> None:
         """See Transaction."""

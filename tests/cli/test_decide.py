@@ -109,7 +109,7 @@ def test_the_schema_is_printed() -> None:
 
 def test_without_configuration_the_flagship_is_asked() -> None:
     assert settings(environment={}).policy == flagship()
-    assert settings(environment={}).port == 8080
+    assert settings(environment={}).port == 8768
 
 
 def test_the_file_and_the_environment_configure(tmp_path: Path) -> None:

@@ -1,60 +1,96 @@
-"""`troth up` and `troth serve`: the notice and the decision point over HTTP."""
+"""`troth up` and `troth serve`: the notice, the decision point and the record over HTTP."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from troth.cli.terminal import POLICY_HELP, configured, fail, moment, out, read_policy
+from troth.cli.record import opened_log, publish_all
+from troth.cli.terminal import configured, fail, moment, out, read_policy
 
-Policy_ = Annotated[Path | None, typer.Option("--policy", "-p", help=POLICY_HELP)]
-Port = Annotated[int | None, typer.Option(help="The port to listen on; 0 takes any free one (default: 8080)")]
+if TYPE_CHECKING:
+    from troth.policy.history import Policy
+    from troth.record.log import Log
+
+Draft = Annotated[
+    Path | None, typer.Option("--policy", "-p", help="Show this policy as it stands in its files; nothing is published")
+]
+Port = Annotated[int | None, typer.Option(help="The port to listen on; 0 takes any free one (default: 8768)")]
 At = Annotated[
     str | None, typer.Option("--at", help="Show the policy as it stands at another time: a date, or a time with zone")
 ]
 
 
-def up(port: Port = None, policy: Policy_ = None, at: At = None) -> None:
-    """Serve the policy (without one, the flagship example) on this machine, ready for a browser."""
-    serve(host=None, port=port, policy=policy, at=at)
+def up(port: Port = None, policy: Draft = None, at: At = None) -> None:
+    """Publish the configured policy (without one, the flagship example) and serve it on this machine."""
+    if policy is not None:
+        _serve(read_policy(policy), None, None, port, at)
+        return
+    with opened_log(create=True) as log:
+        publish_all(log, read_policy(None))
+        _serve_published(log, None, port, at)
 
 
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on, of this machine's own")] = None,
     port: Port = None,
-    policy: Policy_ = None,
+    policy: Draft = None,
     at: At = None,
 ) -> None:
-    """Serve the policy: the notice for people, the decision point for machines."""
+    """Serve the published policy: the notice for people, the decision point for machines, the record for both."""
+    if policy is not None:
+        _serve(read_policy(policy), None, host, port, at)
+        return
+    with opened_log() as log:
+        _serve_published(log, host, port, at)
+
+
+def _serve_published(log: Log, host: str | None, port: int | None, at: str | None) -> None:
+    from troth.record.published import published_policy
+
+    read = published_policy(log.store)
+    if read is None:
+        fail("Nothing is published yet.", "`troth publish` publishes the configured policy; `--policy` shows a draft.")
+    log.sign()
+    _serve(read, log, host, port, at)
+
+
+def _serve(policy: Policy, log: Log | None, host: str | None, port: int | None, at: str | None) -> None:
     configuration = configured()
     fixed = moment(at, "--at") if at else None
-    read = read_policy(policy)
 
     from troth.web import server
 
     def ready(url: str) -> None:
-        shown = read.in_force(fixed or datetime.now(UTC))
+        shown = policy.in_force(fixed or datetime.now(UTC))
         if shown is None:
-            out.print(Text(f"No version of the policy is in force yet; the first one comes on {read.versions[0].id}."))
+            out.print(
+                Text(f"No version of the policy is in force yet; the first one comes on {policy.versions[0].id}.")
+            )
         else:
             told = f"version {shown.id}, as of {at}" if at else f"version {shown.id}"
-            out.print(Text.assemble(("Troth", "bold"), f" serves “{shown.title}” of {shown.publisher.name}, {told}."))
+            draft = "" if log else " It is a draft: nothing is published."
+            who = f" serves “{shown.title}” of {shown.publisher.name}, {told}.{draft}"
+            out.print(Text.assemble(("Troth", "bold"), who))
         out.print(Text.assemble("  the overview    ", (f"{url}/", "bold underline")))
         out.print(Text.assemble("  the policy      ", f"{url}/policy"))
+        if log:
+            out.print(Text.assemble("  the record      ", f"{url}/log/"))
         out.print(Text.assemble("  the decisions   ", f"{url}/access/v1/evaluation  (OpenID AuthZEN 1.0)"))
         out.print(Text("Stop it with Ctrl-C.", style="dim"))
 
     try:
         server.serve(
-            read,
+            policy,
             host or configuration.host,
             configuration.port if port is None else port,
             clock=(lambda: fixed) if fixed else None,
             ready=ready,
+            log=log,
         )
     except server.ServerError as error:
         fail(error.message)

@@ -71,7 +71,7 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
             raise SettingsError(f"{source}: `{key}` is a text in quotes, and not empty.")
         return value
 
-    port, port_source = values.get("port", (8080, ""))
+    port, port_source = values.get("port", (8768, ""))
     try:
         number = int(str(port))
     except ValueError:

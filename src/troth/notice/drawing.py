@@ -7,11 +7,10 @@ words (`in_words`) are the text alternative.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 import msgspec
 
-from troth.notice.grid import VERDICTS, Grid, Verdict, summary
+from troth.notice.grid import VERDICTS, Grid, Verdict
 from troth.notice.words import listed, small
 from troth.policy.model import Version
 
@@ -53,9 +52,8 @@ class Drawing(msgspec.Struct, frozen=True):
 Flow = tuple[int, str, str, Verdict]  # column that it leaves, from, to, verdict
 
 
-def draw(version: Version, at: datetime) -> Drawing:
-    """The drawing of a version at a moment."""
-    grid = summary(version, at)
+def draw(version: Version, grid: Grid) -> Drawing:
+    """The drawing of a version at the moment of its grid, which is the summary (`grid.summary`)."""
     flows = [*_origins(version), *_purposes(grid), *_recipients(version, grid)]
     columns = _columns(version, grid, flows)
     rows = max(len(column) for column in columns)

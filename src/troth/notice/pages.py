@@ -15,7 +15,7 @@ import msgspec
 from troth.notice import finding, grid, machine, moments, parts, words
 from troth.notice.differences import differences
 from troth.notice.drawing import draw
-from troth.notice.view import HERE, View, languages, render
+from troth.notice.view import HERE, Published, View, languages, render
 from troth.policy.history import Policy
 from troth.policy.model import Version
 
@@ -32,15 +32,18 @@ class Page(msgspec.Struct, frozen=True):
     status: int = 200
 
 
-def find(policy: Policy, address: str, at: datetime, language: str | None = None) -> Page | None:
+def find(
+    policy: Policy, address: str, at: datetime, language: str | None = None, published: tuple[Published, ...] = ()
+) -> Page | None:
     """The page at an address (a path without its leading slash), or None where there is none.
 
     `language` is what the reader prefers; an address that begins with a language of the policy says it itself.
+    `published` says which versions are in the record: their pages then lead to their proofs.
     """
     if address in STATIC:
         return Page((HERE / address).read_bytes(), STATIC[address])
     moment = moments.last_change(policy, at)
-    return _found(policy, address, moment, language)
+    return _found(policy, address, moment, language, published)
 
 
 def addresses(policy: Policy, at: datetime) -> Iterator[str]:
@@ -102,7 +105,9 @@ class _Missing(msgspec.Struct, frozen=True):
 
 
 @lru_cache(maxsize=1024)
-def _found(policy: Policy, address: str, at: datetime, language: str | None) -> Page | None:
+def _found(
+    policy: Policy, address: str, at: datetime, language: str | None, published: tuple[Published, ...]
+) -> Page | None:
     version = policy.in_force(at)
     known = languages(version) if version is not None else languages(policy.versions[0])
     first, _, rest = address.partition("/")
@@ -112,7 +117,7 @@ def _found(policy: Policy, address: str, at: datetime, language: str | None) -> 
     shown = language if language in known else known[0]
 
     def view_of(shown_version: Version, moment: datetime) -> View:
-        return View(policy, shown_version, moment, address, shown, prefixed, now=at)
+        return View(policy, shown_version, moment, address, shown, prefixed, now=at, published=published)
 
     if address.startswith("policy/versions"):
         return _archived(policy, address, at, view_of)
@@ -123,8 +128,9 @@ def _present(view: View) -> Page | None:
     """A page of the version in force."""
     version, at, address = view.version, view.at, view.address
     if address == "":
-        values: dict[str, object] = {"parts": parts.overview(version, at), "drawing": draw(version, at)}
-        return _html("overview.html", view, grid=grid.summary(version, at), **values)
+        glance = grid.summary(version, at)
+        values: dict[str, object] = {"parts": parts.overview(version, at), "drawing": draw(version, glance)}
+        return _html("overview.html", view, grid=glance, **values)
     if address == "policy":
         dateline = (f"In force since {words.day(version.effective)}", f"Version {view.number()}")
         return _complete(view, "The complete policy", parts.complete(version, at), dateline)

@@ -44,11 +44,20 @@ def languages(version: Version) -> tuple[str, ...]:
     return tuple(found)
 
 
+class Published(msgspec.Struct, frozen=True):
+    """That a version was published: when, and as which entry of the record."""
+
+    version: str
+    at: datetime
+    entry: int
+
+
 class View(msgspec.Struct, frozen=True):
     """One page about one version.
 
     `at` is the moment for which the version is shown, `now` the present. `address` is that of the page, without a
     leading slash and without its language; `prefixed`: it lies below `/xx/`. `rooted`: its links begin with a slash.
+    `published` says which versions are in the record; a notice from files has none.
     """
 
     policy: Policy
@@ -59,6 +68,11 @@ class View(msgspec.Struct, frozen=True):
     prefixed: bool = False
     rooted: bool = False
     now: datetime | None = None
+    published: tuple[Published, ...] = ()
+
+    def publication(self, version: Version) -> Published | None:
+        """That a version was published, if it was."""
+        return next((one for one in self.published if one.version == version.id), None)
 
     @property
     def root(self) -> str:

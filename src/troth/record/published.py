@@ -24,10 +24,11 @@ def publish_version(log: Log, version: Version, source: bytes) -> PublishedVersi
     return publish(log, Publication(version.policy, version.id, version.effective, title, source))
 
 
-def published_policy(store: Store, policy: str | None = None) -> Policy | None:
+def published_policy(store: Store, policy: str | None = None, *, known: Policy | None = None) -> Policy | None:
     """The published versions of a policy as a policy to decide and render by; None when nothing is published.
 
-    `policy` is its id, needed only when the store holds several. RecordError: there are several, or a stored file is
+    `policy` is its id, needed only when the store holds several. `known` is given back when nothing is new since it.
+    RecordError: there are several, or a stored file is
     not the one that was published (nothing is served then). PolicyError: this Troth cannot read it.
     """
     all_versions = published_versions(store)
@@ -35,6 +36,10 @@ def published_policy(store: Store, policy: str | None = None) -> Policy | None:
     if policy is None and len(ids) > 1:
         raise RecordError(f"The store holds several policies: {', '.join(ids)}. Say which one is to be served.")
     wanted = policy or (ids[0] if ids else None)
+    if known is not None and {one.sha256 for one in all_versions if one.policy == wanted} == {
+        version.sha256 for version in known.versions
+    }:
+        return known
     versions = []
     for published in all_versions:
         if published.policy != wanted:

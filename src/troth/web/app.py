@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from troth.decision.point import DecisionPoint
+from troth.notice.view import Published
 from troth.policy.history import Policy
 from troth.web.authzen import PREFIX, Clock, DecisionRoutes
 from troth.web.headers import App, Receive, Scope, Send, secured, send_text
 from troth.web.hosts import Hosts
+
+if TYPE_CHECKING:
+    from troth.record.log import Log
 
 
 def _now() -> datetime:
@@ -25,11 +29,12 @@ def _now() -> datetime:
 class WebApp:
     """An ASGI app: decisions in front, pages behind."""
 
-    def __init__(self, decisions: DecisionRoutes, pages: App, hosts: Hosts) -> None:
+    def __init__(self, decisions: DecisionRoutes, pages: App, hosts: Hosts, record: App | None = None) -> None:
         self._decisions = decisions
         self._routes = decisions.routes
         self._pages = secured(pages)
         self._hosts = hosts
+        self._record = record and secured(record)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or the start and end of the server's life."""
@@ -42,6 +47,8 @@ class WebApp:
                 await self._decisions.not_found(scope, receive, send)
             elif refusal := self._hosts.refusal(scope):
                 await send_text(scope, send, *refusal)
+            elif self._record is not None and (path == "/log" or path.startswith("/log/")):
+                await self._record(scope, receive, send)
             else:
                 await self._pages(scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -57,16 +64,26 @@ def make_app(
     hosts: Iterable[str] = (),
     public_url: str | None = None,
     pages: App | None = None,
+    log: Log | None = None,
 ) -> WebApp:
     """The web application of a policy.
 
     `clock` gives the present time, with a zone. `hosts` are host names to answer to besides those of loopback.
     `public_url` is the address under which callers know this server. `pages` takes the place of Troth's own pages.
+    With a `log` the record is served too, and the versions of the policy that are in it lead to their proofs.
     """
+    clock_of_pages = clock or _now
+    record = None
+    published: tuple[Published, ...] = ()
+    if log is not None:
+        from troth.web.record import RecordRoutes, publications  # noqa: PLC0415 - likewise
+
+        record = RecordRoutes(log, policy, clock_of_pages)
+        published = publications(log, policy)
     if pages is None:
         from troth.web.pages import make_pages  # noqa: PLC0415 - only who serves pages pays for loading them
 
-        pages = cast("App", make_pages(policy, clock or _now))
+        pages = cast("App", make_pages(policy, clock_of_pages, published))
     names = Hosts(hosts)
     decisions = DecisionRoutes(DecisionPoint(policy), clock=clock, public_url=public_url, hosts=names)
-    return WebApp(decisions, pages, names)
+    return WebApp(decisions, pages, names, record)

@@ -17,7 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from troth.notice import moments, pages
 from troth.notice.pages import Page
-from troth.notice.view import languages
+from troth.notice.view import Published, languages
 from troth.policy.history import Policy
 from troth.web.negotiation import best_language, best_media_type
 
@@ -27,18 +27,23 @@ READING = ("GET", "HEAD")
 ALLOW = "GET, HEAD, OPTIONS"
 
 
-def make_pages(policy: Policy, clock: Clock) -> Litestar:
-    """The Litestar application that serves the pages of a policy; `clock` gives the present time, with a zone."""
+def make_pages(policy: Policy, clock: Clock, published: tuple[Published, ...] = ()) -> Litestar:
+    """The Litestar application that serves the pages of a policy; `clock` gives the present time, with a zone.
+
+    `published` says which versions are in the record.
+    """
 
     async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
-        return respond(policy, clock(), request)
+        return respond(policy, clock(), request, published)
 
     methods = [method for method in HttpMethod if str(method.value) not in {"CONNECT", "TRACE"}]
     handler = HTTPRouteHandler(path=["/", "/{path:path}"], http_method=methods, include_in_schema=False)(page)
     return Litestar(route_handlers=[handler], openapi_config=None, logging_config=None)
 
 
-def respond(policy: Policy, at: datetime, request: Request[Any, Any, Any]) -> Response[bytes]:
+def respond(
+    policy: Policy, at: datetime, request: Request[Any, Any, Any], published: tuple[Published, ...] = ()
+) -> Response[bytes]:
     """The response to a request at a moment."""
     address = _asked(request)
     wanted = _negotiated(address, request)
@@ -48,7 +53,7 @@ def respond(policy: Policy, at: datetime, request: Request[Any, Any, Any]) -> Re
     version = policy.in_force(at)
     known = languages(version) if version else ()
     language = best_language(request.query_params.get("lang"), request.headers.get("accept-language"), known)
-    found = pages.find(policy, wanted, at, language)
+    found = pages.find(policy, wanted, at, language, published)
     if found is None:
         for other in (f"{address}/", address.rstrip("/")):  # RFC 9110: one address for one page
             if other != address and pages.find(policy, other, at) is not None:

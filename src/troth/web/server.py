@@ -16,13 +16,17 @@ import socket
 import threading
 from collections.abc import Callable, Generator, Iterable
 from os import PathLike
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from troth.policy.history import Policy
-from troth.web.app import make_app
+from troth.web.app import WebApp, make_app
 from troth.web.authzen import Clock
 from troth.web.headers import App
+
+if TYPE_CHECKING:
+    from troth.record.log import Log
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8768
@@ -57,8 +61,12 @@ def serve(
     hosts: Iterable[str] = (),
     public_url: str | None = None,
     ready: Callable[[str], None] | None = None,
+    log: Log | None = None,
 ) -> None:
     """Serve a policy (or the file or directory that holds it) until SIGINT or SIGTERM, then return.
+
+    With a `log`, the policy is the published one in it: the record is served too, and so is every version that is
+    published while the server runs.
 
     Port 0 takes any free port. `ready` is called with the server's URL once it answers. See `make_app` for the rest.
     Raises ServerError when the server cannot listen, PolicyError when the policy cannot be read.
@@ -67,7 +75,18 @@ def serve(
     try:
         if not isinstance(policy, Policy):
             policy = Policy.read(policy)
-        app = make_app(policy, clock=clock, hosts=(*hosts, _in_url(host)), public_url=public_url)
+        names = (*hosts, _in_url(host))
+
+        def make(policy: Policy) -> WebApp:
+            return make_app(policy, clock=clock, hosts=names, public_url=public_url, log=log)
+
+        app: App
+        if log is None:
+            app = make(policy)
+        else:
+            from troth.web.live import LiveApp  # noqa: PLC0415 - only who serves a record pays for loading it
+
+            app = LiveApp(log, policy, make)
         server(app, ready=ready and (lambda: ready(url_of(listener)))).run(sockets=[listener])
     finally:
         listener.close()

@@ -1,0 +1,65 @@
+"""Serves the versions that are published now: one that is published while the server runs is served from then on.
+
+The policy and everything made from it are immutable, so a new version means a new application, made beside the old one
+and put in its place at once. A request is answered by one of the two, never by a mixture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from troth.policy.history import Policy
+from troth.record.log import Log
+from troth.record.published import published_policy
+from troth.web.headers import App, Receive, Scope, Send
+
+EVERY = 1.0  # seconds between two looks at the store
+log_ = logging.getLogger("troth.web")
+
+
+class LiveApp:
+    """An ASGI app around the one of the published policy."""
+
+    def __init__(self, log: Log, policy: Policy, make: Callable[[Policy], App], every: float = EVERY) -> None:
+        self._log = log
+        self._policy = policy
+        self._make = make
+        self._every = every
+        self._app = make(policy)
+        self._watching: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; begin to watch the store when the server starts, and stop when it stops."""
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self._watching = asyncio.create_task(self._watch())
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                if self._watching is not None:
+                    self._watching.cancel()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._every)
+            try:
+                await asyncio.to_thread(self.look)
+            except Exception:
+                # What is published stays in force: a store that cannot be read now changes nothing that is served.
+                log_.exception("The store could not be asked for published versions; the known ones are served on.")
+
+    def look(self) -> bool:
+        """Look for new versions, and serve them; whether there were any."""
+        policy = published_policy(self._log.store, self._policy.id, known=self._policy)
+        if policy is None or policy is self._policy:
+            return False
+        self._app = self._make(policy)
+        self._policy = policy
+        return True

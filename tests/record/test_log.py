@@ -137,6 +137,7 @@ def test_verification_finds_what_is_changed_in_the_database(tmp_path: Path, fold
         "UPDATE checkpoints SET note = cast(replace(note, x'0a333030', x'0a333031') AS BLOB)",
         "UPDATE policy_versions SET source = x'00' WHERE leaf = 3",
         "UPDATE policy_versions SET title = 'other' WHERE leaf = 3",
+        "UPDATE policy_versions SET effective = 5 WHERE leaf = 3",
         "UPDATE policy_versions SET leaf = 9999 WHERE leaf = 3",
         "DELETE FROM policy_versions WHERE leaf = 302",
     ):

@@ -56,6 +56,40 @@ KINDS: dict[str, Kind] = {
                 Field("sha256", "sha256", "SHA-256 of the bytes of the policy file"),
             ),
         ),
+        Kind(
+            "choice",
+            "Somebody made a choice, or it was made for them; it is in force from this entry on.",
+            (
+                Field("policy", "id", "the id of the policy whose choice it is"),
+                Field("person", "commitment", "the pseudonymous id of the person"),
+                Field("change", "commitment", "the choice, its state, who acted, how, on which version and product"),
+            ),
+        ),
+        Kind(
+            "linked",
+            "An identifier was linked to a person.",
+            (
+                Field("person", "commitment", "the pseudonymous id of the person"),
+                Field("identifier", "commitment", "the kind of the identifier and its blind index"),
+            ),
+        ),
+        Kind(
+            "unlinked",
+            "An identifier was taken from a person, and is that of a person of its own from now on.",
+            (
+                Field("person", "commitment", "the pseudonymous id of the person"),
+                Field("identifier", "commitment", "the kind of the identifier and its blind index"),
+                Field("other", "commitment", "the pseudonymous id of the person that it is of now"),
+            ),
+        ),
+        Kind(
+            "merged",
+            "Two persons turned out to be one; the choices of both were merged, the stricter one each time.",
+            (
+                Field("person", "commitment", "the pseudonymous id that stays"),
+                Field("other", "commitment", "the pseudonymous id that means the same person from now on"),
+            ),
+        ),
     )
 }
 

@@ -154,7 +154,7 @@ choices = Table(
 choice_changes = Table(
     "choice_changes",
     metadata,
-    Column("leaf", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf", Number, primary_key=True, autoincrement=False),
     Column("event", Text, nullable=False, unique=True),
     Column("person", Text, nullable=False),
     Column("choice", Text, nullable=False),
@@ -175,7 +175,7 @@ choice_changes = Table(
 person_links = Table(
     "person_links",
     metadata,
-    Column("leaf", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf", Number, primary_key=True, autoincrement=False),
     Column("person", Text, nullable=False),
     Column("what", Text, nullable=False),
     Column("kind", Text),

@@ -126,8 +126,8 @@ class PostgresTransaction:
         return int(execute(NEXT_INDEX).fetchone()[0])
 
     def mark(self, first: bool) -> None:
-        """See Transaction. A new mark hides the one before, so none has to be taken away."""
-        self.cursor.execute("SAVEPOINT unit")
+        """See Transaction. The one before is taken away: PostgreSQL grows slow under many nested marks."""
+        self.cursor.execute("SAVEPOINT unit" if first else "RELEASE SAVEPOINT unit; SAVEPOINT unit")
 
     def undo(self) -> None:
         """See Transaction."""

@@ -6,6 +6,8 @@ from alembic import op
 revision = "0004"
 down_revision = "0003"
 
+_number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """To this revision."""
@@ -42,7 +44,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "choice_changes",
-        sa.Column("leaf", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("leaf", _number, primary_key=True, autoincrement=False),
         sa.Column("event", sa.Text, nullable=False, unique=True),
         sa.Column("person", sa.Text, nullable=False),
         sa.Column("choice", sa.Text, nullable=False),
@@ -60,7 +62,7 @@ def upgrade() -> None:
     op.create_index("choice_changes_person", "choice_changes", ["person", "leaf"])
     op.create_table(
         "person_links",
-        sa.Column("leaf", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("leaf", _number, primary_key=True, autoincrement=False),
         sa.Column("person", sa.Text, nullable=False),
         sa.Column("what", sa.Text, nullable=False),
         sa.Column("kind", sa.Text),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from troth.policy.diff.shape import Audience, Change, Diff, Effect, Standing
 from troth.policy.model import Version
 from troth.policy.values import ANCHORS, read_period
@@ -61,7 +63,7 @@ def change_lines(change: Change, old: Version, new: Version) -> list[str]:
         lines.append(f"  before: {was}")
     if now is not None:
         lines.append(f"  {'now' if was != now and was is not None else 'says'}:{'    ' if was != now else '   '}{now}")
-    lines += [f"  {effect_line(effect, old, new)}" for effect in change.effects]
+    lines += [f"  {line}" for line in effect_lines(change.effects, old, new)]
     for field in change.fields:
         if field.field in ("says", "details"):
             continue
@@ -74,13 +76,31 @@ def change_lines(change: Change, old: Version, new: Version) -> list[str]:
     return lines
 
 
-def effect_line(effect: Effect, old: Version, new: Version) -> str:
+def effect_lines(effects: Sequence[Effect], old: Version, new: Version) -> list[str]:
+    """Effects as sentences; where collecting and using become allowed together, one sentence says both."""
+    uses = {_all_but_action(effect): effect for effect in effects if effect.action == "use"}
+    both = {key for effect in effects if effect.action == "collect" and (key := _all_but_action(effect)) in uses}
+    lines = []
+    for effect in effects:
+        joined = _all_but_action(effect) in both
+        if effect.action == "collect" and joined:
+            lines.append(effect_line(effect, old, new, doing="collecting and using it"))
+        elif not (effect.action == "use" and joined):
+            lines.append(effect_line(effect, old, new))
+    return lines
+
+
+def _all_but_action(effect: Effect) -> Effect:
+    return msgspec.structs.replace(effect, action="", moments=())
+
+
+def effect_line(effect: Effect, old: Version, new: Version, *, doing: str | None = None) -> str:
     """One effect as a sentence, such as "E-mail address, collected at registration: … became allowed (was never)."."""
     versions = (new, old) if effect.direction == "broader" else (old, new)
     data = _labels(versions, "data", effect.data) or "All data"
     moments = _moments(effect, versions)
     subject = data[:1].upper() + data[1:] + (f", collected {moments}" if moments else "")
-    doing = _ACTIONS[effect.action]
+    doing = doing or _ACTIONS[effect.action]
     recipients = _recipients(versions, effect.recipients)
     if recipients:
         doing += f" to {recipients}"

@@ -3,7 +3,7 @@
     python bench/store_writes.py
 
 PostgreSQL is measured on a server of its own, started in a temporary folder, where it is installed.
-One write is a change and its record entry. Bare and Troth take turns in one run, so that a noisy disk is noisy for both;
+One write is a change and its record entry. Bare and Troth take turns in one run, so a noisy disk is noisy for both;
 shown is the median of the rounds. Every commit is on the disk before it counts (SQLite: WAL, synchronous=FULL).
 """
 

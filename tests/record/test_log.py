@@ -74,6 +74,10 @@ def test_publishing(log: Log) -> None:
         verifier.verify_document(entry, b"policy: 2")
     assert verify(log) == head
     assert log.receipt(2) is None
+    summary = log.summary()
+    assert (summary.origin, summary.entries, summary.keys) == ("example.org/log", 2, (str(log.keys.trusted[0]),))
+    assert summary.latest is not None
+    assert summary.latest.head == head
 
 
 def test_sizes_around_the_tiles(log: Log) -> None:

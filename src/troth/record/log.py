@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import msgspec
 from sqlalchemy import bindparam, func, select
 
 from troth.record.errors import ContradictedHistoryError, RecordError
@@ -45,6 +46,15 @@ def append(unit: Unit, entry: bytes) -> int:
     return unit.append(entry, hash_leaf(entry))
 
 
+class LogSummary(msgspec.Struct, frozen=True):
+    """The log in four facts. `entries` may be more than the checkpoint covers; `keys` are written `name+id+base64`."""
+
+    origin: str
+    entries: int
+    latest: SignedCheckpoint | None
+    keys: tuple[str, ...]
+
+
 class Log(RecordReader):
     """The record in `store` with the keys in `folder`. Made by `open_log`."""
 
@@ -52,6 +62,10 @@ class Log(RecordReader):
         super().__init__(store)
         self.folder = folder
         self.keys = keys
+
+    def summary(self) -> LogSummary:
+        """What the page about the log says."""
+        return LogSummary(self.keys.origin, self.size(), self.latest(), tuple(str(key) for key in self.keys.trusted))
 
     def check(self) -> Checkpoint | None:
         """Compare the database with the checkpoint kept outside it, which is returned.

@@ -268,6 +268,14 @@ NOT_JSON = {
     "an entity twice": twice("context"),
     "a state twice": json.dumps(REFUSED).replace('"out"', '"out", "marketing": "in"').encode(),
     "a member twice, once escaped": json.dumps(REFUSED).replace('"out"', '"out", "market\\u0069ng": "in"').encode(),
+    "a time and a state twice": json.dumps(
+        question(held={"expires": "2099-01-01T00:00:00Z"}, choices={"marketing": "out"})
+    )
+    .replace('"out"', '"out", "marketing": "in"')
+    .encode(),
+    "two times": json.dumps(question(held={"expires": "2015-01-01T00:00:00Z"}))
+    .replace('Z"', 'Z", "expires": "2099-01-01T00:00:00+0100"')
+    .encode(),
     "an ignored member twice": json.dumps(ALLOWED)[:-1].encode() + b',"x":1,"x":2}',
 }
 

@@ -1,0 +1,294 @@
+"""People and their choices as applications use them: `People.choose`, `signal`, `link`, `unlink`, `current`, `history`.
+
+Every change is one unit of work: what is stored, its entry in the record and its message become durable together, and
+only then does the call return. From that moment the choice is in force, also in every `ChoiceIndex` that was attached.
+On an event loop, call through `asyncio.to_thread`: units of several threads share a commit.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from troth.people.acting import act_of, check_states, optional_states, signal_states, version_for
+from troth.people.asking import must_ask
+from troth.people.changes import (
+    CHANGE_AT,
+    CURRENT_OF,
+    Act,
+    Actor,
+    Change,
+    Current,
+    How,
+    Scribe,
+    read_change,
+    read_current,
+)
+from troth.people.errors import ChoiceError
+from troth.people.identifiers import Identifier
+from troth.people.importing import Exported, Imported, Taken, judge
+from troth.people.keys import IndexKey, load_index_key
+from troth.people.persons import Registry
+from troth.people.reading import Standing, Who, read_choices, read_export, read_history, read_person, read_standing
+from troth.people.requests import Request
+from troth.people.strictness import State, choice_models
+from troth.policy.history import Policy
+from troth.store import Store, Unit
+
+T = TypeVar("T")
+IMPORTED_AT_ONCE = 100  # records in one transaction
+
+
+class Follower(Protocol):
+    """What follows the choices, such as a `ChoiceIndex`."""
+
+    def catch_up(self) -> None:
+        """Read what is new. Must not raise: a follower that cannot read refuses by itself until it can."""
+
+
+class Linked(msgspec.Struct, frozen=True):
+    """What linking or unlinking led to: the person's id from now on, and the changes of choices that came with it."""
+
+    person: str
+    changes: tuple[Change, ...] = ()
+
+
+class People:
+    """The people in `store` and their choices under `policy`. Made by `open_people`; safe to share between threads.
+
+    `who` is a person's id or an `Identifier`; one that was never seen becomes a person when something is written.
+    Everything raises StoreUnavailableError when the store is not there: nothing was acknowledged, try again.
+    """
+
+    def __init__(
+        self, store: Store, policy: Policy, key: IndexKey, random: Callable[[int], bytes] = secrets.token_bytes
+    ) -> None:
+        self.store = store
+        self.key = key
+        self._registry = Registry(key, Scribe(key.wrapping, random), choice_models(policy))
+        self._followers: list[Follower] = []
+        self.policy = policy
+
+    def use(self, policy: Policy) -> None:
+        """Go by this policy from now on: the same one, with a version more."""
+        self._registry.models = choice_models(policy)
+        self.policy = policy
+
+    def attach(self, follower: Follower) -> None:
+        """Let `follower` see every change of this process before it is acknowledged."""
+        self._followers.append(follower)
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def choose(
+        self,
+        who: Who,
+        states: Mapping[str, State],
+        *,
+        how: How,
+        staff: str | None = None,
+        product: str | None = None,
+        version: str | None = None,
+        key: str | None = None,
+    ) -> tuple[Change, ...]:
+        """Set choices to in or out, or take them back (unset); the changes, once they are durable and in force.
+
+        `how` is banner, page, link, one-click or staff (then `staff` names who). `version` is the one that the person
+        saw; without it, the one in force. The same `key` with the same request is done once and answered again.
+        ChoiceError: something that the policy does not know. OtherRequestError: the key came with another request.
+        """
+        check_states(states)
+        return self._choose(who, states, how, staff, product, version, key)
+
+    def refuse_everything(
+        self,
+        who: Who,
+        *,
+        how: How,
+        staff: str | None = None,
+        product: str | None = None,
+        version: str | None = None,
+        key: str | None = None,
+    ) -> tuple[Change, ...]:
+        """Refuse everything that is optional: every choice of the policy, and what the person is in besides, is out."""
+        return self._choose(who, None, how, staff, product, version, key)
+
+    def signal(self, who: Who, signal: str = "gpc", *, product: str | None = None) -> tuple[Change, ...]:
+        """Count a browser's signal: out for every choice that lists it (Global Privacy Control, section 3).
+
+        It may be called at every visit. What counted already is not counted again, and a choice that the person said in
+        to after the signal had counted is left as it is: the later and more particular word holds.
+        """
+
+        def work(unit: Unit) -> tuple[Change, ...]:
+            version = version_for(self.policy, unit.at)
+            act = act_of(self.policy, version, "signal", "signal", signal=signal, product=product)
+            if not any(signal in choice.signals for choice in version.choices):
+                return ()
+            person = self._registry.resolve(unit, who)
+            current = read_current(unit.rows(CURRENT_OF, {"of_person": person.id}))
+            return tuple(
+                self._registry.scribe.change(unit, person, choice, "out", act)
+                for choice in signal_states(version, current, signal)
+            )
+
+        return self._write(work)
+
+    def link(self, who: Who, identifier: Identifier) -> Linked:
+        """Link an identifier to a person who signed in or confirmed it.
+
+        If it is another person's, the two become one under the id of `who`, and for each choice the stricter state of
+        the two holds. The other id goes on to mean the same person.
+        """
+
+        def work(unit: Unit) -> Linked:
+            person = self._registry.resolve(unit, who)
+            changes = self._registry.link(unit, person, identifier, self._derived(unit, "merge"))
+            return Linked(person.id, tuple(changes))
+
+        return self._write(work)
+
+    def unlink(self, identifier: Identifier) -> Linked:
+        """Take an identifier from its person: it is a new person, who keeps every refusal and no agreement.
+
+        UnknownPersonError: nobody has it.
+        """
+
+        def work(unit: Unit) -> Linked:
+            alone, changes = self._registry.unlink(unit, identifier, self._derived(unit, "unlink"))
+            return Linked(alone.id, tuple(changes))
+
+        return self._write(work)
+
+    def import_choices(self, records: Iterable[Imported], *, staff: str) -> Iterator[Taken]:
+        """Take over choices made elsewhere, where that weakens none; what became of each, in order, once durable.
+
+        ChoiceError: a choice that no version declares, or one made in the future; the records before it were taken.
+        """
+        waiting: list[Imported] = []
+        for record in records:
+            waiting.append(record)
+            if len(waiting) == IMPORTED_AT_ONCE:
+                yield from self._import(waiting, staff)
+                waiting = []
+        yield from self._import(waiting, staff)
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def find(self, identifier: Identifier) -> str | None:
+        """The id of the person whom an identifier is of, or None."""
+        return read_person(self.store, self.key, identifier)
+
+    def current(self, who: Who) -> dict[str, Current]:
+        """The choices of a person as they are now, by id; also those taken back. Nobody has none."""
+        return read_choices(self.store, self.key, who)
+
+    def history(self, who: Who, choice: str | None = None) -> list[Change]:
+        """Every change of a person's choices in the order of the record, also from before persons were merged."""
+        return read_history(self.store, self.key, who, choice)
+
+    def standing(self, who: Who, choice: str) -> Standing:
+        """The state of one choice that counts, where it comes from, and the changes that led to it."""
+        return read_standing(self.store, self.key, who, choice)
+
+    def must_ask(self, who: Who, choice: str, version: str | None = None) -> bool:
+        """Whether the person must be asked again about a choice under `version` (the one in force). See `asking`."""
+        wanted = version_for(self.policy, self.store.clock(), version)
+        return must_ask(self.policy, self.current(who), choice, wanted)
+
+    def export(self) -> Iterator[Exported]:
+        """Every choice of every person for another system, with what counts; see `importing.Exported`."""
+        return read_export(self.store, self._registry.models)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _choose(  # noqa: PLR0917
+        self,
+        who: Who,
+        states: Mapping[str, State] | None,
+        how: How,
+        staff: str | None,
+        product: str | None,
+        version: str | None,
+        key: str | None,
+    ) -> tuple[Change, ...]:
+        request = None
+        if key is not None:
+            whose = who if isinstance(who, str) else [who.kind, self.key.blind(who).hex()]
+            wanted = None if states is None else dict(states)
+            request = Request(self.key, key, [whose, wanted, how, staff, product, version])
+        if how not in ("banner", "page", "link", "one-click", "staff"):
+            raise ChoiceError(f"'{how}' is not a way of choosing: banner, page, link, one-click, staff.")
+        if (how == "staff") != (staff is not None):
+            raise ChoiceError("What staff does for a person names who did it, and only that does.")
+
+        def work(unit: Unit) -> tuple[Change, ...]:
+            leaves = request.answered(unit) if request is not None else None
+            if leaves is not None:
+                return tuple(read_change(unit.rows(CHANGE_AT, {"at_leaf": leaf})[0]) for leaf in leaves)
+            seen = version_for(self.policy, unit.at, version)
+            act = act_of(self.policy, seen, "staff" if staff else "person", how, staff=staff, product=product)
+            if states is not None:
+                check_states(states, seen)
+            person = self._registry.resolve(unit, who)
+            current = read_current(unit.rows(CURRENT_OF, {"of_person": person.id}))
+            wanted = optional_states(seen, current) if states is None else states
+            changes = tuple(
+                self._registry.scribe.change(unit, person, choice, state, act, _signal_leaf(current.get(choice)))
+                for choice, state in wanted.items()
+            )
+            if request is not None:
+                request.answer(unit, [change.leaf for change in changes])
+            return changes
+
+        return self._write(work)
+
+    def _import(self, records: list[Imported], staff: str) -> list[Taken]:
+        def work(unit: Unit) -> list[Taken]:
+            return [self._take(unit, record, staff) for record in records]
+
+        return self._write(work) if records else []
+
+    def _take(self, unit: Unit, record: Imported, staff: str) -> Taken:
+        check_states({record.choice: record.state})
+        model = self._registry.models.get(record.choice)
+        if model is None:
+            raise ChoiceError(f"No version of the policy declares the choice '{record.choice}'.")
+        if record.made_at > unit.at:
+            raise ChoiceError("A choice that was made elsewhere was not made in the future.")
+        version = version_for(self.policy, unit.at, record.version, made_at=record.made_at)
+        person = self._registry.resolve(unit, record.who)
+        current = read_current(unit.rows(CURRENT_OF, {"of_person": person.id}))
+        outcome = judge(model, current, record)
+        if outcome != "taken":
+            return Taken(outcome)
+        actor: Actor = "person" if record.own_act else "staff"
+        act = act_of(self.policy, version, actor, "import", staff=staff, product=record.product, made_at=record.made_at)
+        before = _signal_leaf(current.get(record.choice))
+        change = self._registry.scribe.change(unit, person, record.choice, record.state, act, before)
+        return Taken("taken", change.leaf)
+
+    def _derived(self, unit: Unit, how: How) -> Act:
+        version = self.policy.in_force(unit.at) or self.policy.versions[0]
+        return Act(actor="person", how=how, policy=self.policy.id, version=version.id)
+
+    def _write(self, work: Callable[[Unit], T]) -> T:
+        result = self.store.write(work)
+        for follower in self._followers:
+            follower.catch_up()
+        return result
+
+
+def open_people(
+    store: Store, folder: Path, policy: Policy, random: Callable[[int], bytes] = secrets.token_bytes
+) -> People:
+    """The people in `store`, with the key of the identifiers in `folder`. Raises what `load_index_key` raises."""
+    return People(store, policy, load_index_key(store, folder, random), random)
+
+
+def _signal_leaf(current: Current | None) -> int | None:
+    return None if current is None else current.signal_leaf

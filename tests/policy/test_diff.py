@@ -311,6 +311,11 @@ def test_sites_that_come_and_go_are_told_to_those_who_use_them():
     assert [(change.part, change.id) for change in difference.changes] == [("covers", "app")]
     assert [audience.product for audience in difference.told] == ["app"]
     assert difference.asked == ()
+    # What is said of the new site alone is new to its people, and asks nobody else.
+    changed["uses"]["app-only"] = {"says": "In the app.", "data": SPARE[0], "for": "improve.product", "where": "app"}
+    difference = diff(read(content), read(changed))
+    assert difference.change("app-only").direction == "broader"
+    assert difference.asked == ()
 
 
 # --- against the reference evaluator ----------------------------------------------------------------------------------

@@ -157,7 +157,7 @@ def _change(verb: str, pair: Pair, old: Version, new: Version, effects: dict[str
         new=_sentence(now),
         fields=fields,
         effects=tuple(own),
-        asks=_asks(fields, own, was, now),
+        asks=_asks(pair, fields, own, old),
         choices=_choices(statement, own),
     )
 
@@ -194,19 +194,30 @@ def _direction(
 
 
 def _lapsed(was: Statement | None, now: Statement | None, new: Version) -> bool:
-    """Whether all that went is a claim that no longer held anyway."""
-    return now is None and isinstance(was, Claim) and was.end is not None and was.end <= new.effective
+    """Whether it is about a claim that does not hold under the new version, whatever that says of it, and had ended."""
+    gone = not isinstance(now, Claim) or not now.current(new.effective)
+    return gone and isinstance(was, Claim) and was.end is not None and was.end <= new.effective
 
 
-def _asks(fields: Sequence[FieldChange], own: Sequence[Effect], was: Statement | None, now: Statement | None) -> bool:
-    """Whether people must be asked again: something is allowed, or kept longer, that was not when they were told."""
-    if any(effect.direction == "broader" and effect.kind != "promise" for effect in own):
+def _asks(pair: Pair, fields: Sequence[FieldChange], own: Sequence[Effect], old: Version) -> bool:
+    """Whether people must be asked again: something is allowed, or kept longer, that was not when they were told.
+
+    What happens on a site that the older version did not cover is new to its people, who are told of it: nobody's data
+    from before goes there without their agreement to the newer version.
+    """
+    was, now = pair
+    if any(_reaches_back(effect, old) for effect in own):
         return True
     if isinstance(now, Gated) and was is not None:
         return any(field.field in _ASK and field.direction in ("broader", "both") for field in fields)
     if isinstance(now, Choice):
         return any(field.field == "model" and field.direction == "broader" for field in fields)
     return False
+
+
+def _reaches_back(effect: Effect, old: Version) -> bool:
+    further = bool(effect.products) and all(old.covered(product) is None for product in effect.products)
+    return effect.direction == "broader" and effect.kind != "promise" and not further
 
 
 def _choices(statement: Statement, own: Sequence[Effect]) -> tuple[str, ...]:

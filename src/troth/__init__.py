@@ -4,6 +4,7 @@
 >>> point = troth.DecisionPoint(policy)
 """
 
+from troth.decision.bits import Choices
 from troth.decision.point import DecisionPoint
 from troth.decision.question import Decision, Gate, Question, QuestionError
 from troth.policy.history import Policy
@@ -12,6 +13,7 @@ from troth.policy.problems import PolicyError, Problem
 __version__ = "0.1.0"
 
 __all__ = [
+    "Choices",
     "Decision",
     "DecisionPoint",
     "Gate",

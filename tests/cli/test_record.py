@@ -136,7 +136,9 @@ def test_an_altered_database_is_found(place: Path) -> None:
 
     lines("publish")
     with sqlite3.connect(place / "var/troth.db") as connection:
-        connection.execute("UPDATE policy_versions SET source = CAST(source || ' ' AS BLOB) WHERE version = '2015-12-31'")
+        connection.execute(
+            "UPDATE policy_versions SET source = CAST(source || ' ' AS BLOB) WHERE version = '2015-12-31'"
+        )
     code, out, _ = troth("record", "verify")
     assert code == 1
     assert "2015-12-31" in out

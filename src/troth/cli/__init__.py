@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from troth.cli import check, decide, diff, notice, record, schema, serve
+from troth.cli import check, decide, diff, init, notice, record, schema, serve
 
 app = typer.Typer(
     name="troth",
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("up")(serve.up)
 app.command("serve")(serve.serve)
+app.command("init")(init.init)
 app.command("check")(check.check)
 app.command("decide")(decide.decide)
 app.command("diff")(diff.diff)

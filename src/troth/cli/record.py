@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from troth.cli.terminal import POLICY_HELP, configured, fail, out, read_policy
+from troth.cli.terminal import POLICY_HELP, configured, err, fail, out, read_policy
 
 if TYPE_CHECKING:
+    from troth.policy.history import Policy
     from troth.record.log import Log
+    from troth.record.published import Publishing
     from troth.store import Store
 
 record = typer.Typer(no_args_is_help=True, help="The record: verify it, and keep its keys.")
@@ -66,26 +68,24 @@ def publish(
     """
     read = read_policy(policy)
     with opened_log(create=True) as log:
-        for version, published, new in publish_all(log, read):
-            state = "published" if new else "was published"
-            out.print(f"{version}: {state} as entry {published} of the record")
+        for done in publish_checked(log, read):
+            state = "published" if done.new else "was published"
+            out.print(f"{done.version.version}: {state} as entry {done.version.leaf} of the record")
         head = log.sign().head
         out.print(f"The record has {head.size} entries; its root is {head.root.hex()}.")
 
 
-def publish_all(log: Log, policy: object) -> list[tuple[str, int, bool]]:
-    """Publish every version of a policy that is not; for each its id, its entry and whether it is new."""
-    from troth.policy.history import Policy
-    from troth.record.published import publish_version
-    from troth.record.publishing import published_versions
+def publish_checked(log: Log, policy: Policy) -> list[Publishing]:
+    """Publish a policy; ends with the findings when its check finds errors."""
+    from troth.policy.check import findings_as_lines
+    from troth.record.published import FaultyPolicyError, publish_policy
 
-    assert isinstance(policy, Policy)  # noqa: S101 - typed so late to keep the start quick
-    before = {(one.policy, one.version) for one in published_versions(log.store)}
-    done = []
-    for version in policy.versions:
-        published = publish_version(log, version, Path(version.file).read_bytes())
-        done.append((version.id, published.leaf, (version.policy, version.id) not in before))
-    return done
+    try:
+        return publish_policy(log, policy)
+    except FaultyPolicyError as error:
+        for line in findings_as_lines(error.findings):
+            err.print(line)
+        fail(str(error))
 
 
 @record.command("verify")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from troth.cli.record import opened_log, publish_all
+from troth.cli.record import opened_log, publish_checked
 from troth.cli.terminal import configured, fail, moment, out, read_policy
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def up(port: Port = None, policy: Draft = None, at: At = None) -> None:
         _serve(read_policy(policy), None, None, port, at)
         return
     with opened_log(create=True) as log:
-        publish_all(log, read_policy(None))
+        publish_checked(log, read_policy(None))
         _serve_published(log, None, port, at)
 
 

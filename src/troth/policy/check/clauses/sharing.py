@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from troth.policy.check.clauses.shape import (
     Missing,
     NotApplicable,
@@ -121,14 +123,19 @@ def _abroad(subject: Subject, recipient: str) -> bool:
     return declared is not None and None not in (declared.country, home) and declared.country != home
 
 
-@clause("TR2", "Add a claim with `framework:`, `since:`, `until:` or `next:`, and `site:` (the public list).")
+# How claims to the Data Privacy Framework name it: `dpf`, `eu-us-dpf`, `data-privacy-framework`, …
+_DPF = re.compile(r"\bdpf\b|\bdata[ -]privacy[ -]framework\b", re.IGNORECASE)
+
+
+@clause("TR2", "Add a claim with `framework: dpf`, `since:`, `until:` or `next:`, and `site:` (the public list).")
 def tr2(subject: Subject) -> Outcome:
-    """Participation in a framework, with a link to the list, valid on this date."""
-    claims = [claim for claim in subject.claims if claim.framework is not None]
+    """Participation in the framework, with a link to the list, valid on this date. Another framework is not it."""
+    participating = [claim for claim in subject.version.claims if claim.framework and _DPF.search(claim.framework)]
+    claims = [claim for claim in participating if claim in subject.claims]
+    if not participating:
+        return Missing("No claim says that the publisher takes part in the Data Privacy Framework.", "claims")
     if not claims:
-        gone = [claim.id for claim in subject.version.claims if claim.framework is not None]
-        more = f" '{gone[0]}' is not current." if gone else ""
-        return Missing(f"No claim to a framework holds on this date.{more}", "claims")
+        return Missing(f"'{participating[0].id}' is not current.", subject.path(participating[0]))
     return every(subject, claims, "site", "does not link to the list", key="site")
 
 

@@ -273,8 +273,8 @@ def main(argv: list[str] | None = None) -> None:
     print("## The decision over HTTP\n")
     print(
         f"Requests per second of CPU time of the server's process, on loopback, {CONNECTIONS} connections, "
-        f"{arguments.requests:,} requests\nin each of {ROUNDS} rounds: the median, the lowest, the highest. The share of "
-        "the bare echo is the median of the rounds' shares.\n"
+        f"{arguments.requests:,} requests\nin each of {ROUNDS} rounds: the median, the lowest, the highest. "
+        "The share of the bare echo is the median of the rounds' shares.\n"
     )
     print(f"{machine('uvicorn', 'uvloop', 'httptools', 'msgspec')}\n")
     print("| | requests per CPU second | from – to | of the bare echo | decisions per CPU second |")

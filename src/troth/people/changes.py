@@ -186,3 +186,8 @@ def read_change(row: Sequence[Any]) -> Change:
 def stated(current: dict[str, Current]) -> dict[str, State]:
     """What a person said: the states by choice, without those that were taken back."""
     return {name: row.state for name, row in current.items() if row.state != "unset"}
+
+
+def in_and_out(current: dict[str, Current]) -> dict[str, Literal["in", "out"]]:
+    """The same as the decision point takes it."""
+    return {name: row.state for name, row in current.items() if row.state != "unset"}

@@ -142,3 +142,39 @@ def test_a_store_that_cannot_be_read_is_said_so(log: Log, monkeypatch: pytest.Mo
         answer = client.get("/log/checkpoint")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert client.get("/policy").status_code == 200
+
+
+def test_the_static_site_is_what_is_served_and_its_log_verifies(log: Log, tmp_path: Path) -> None:
+    from troth.notice.site import file_name
+    from troth.web.site import write_published_site
+
+    policy = published_policy(log.store)
+    assert policy is not None
+    written = write_published_site(log, policy, tmp_path / "site", AT)
+    with running(app_of(log)) as url, httpx.Client(base_url=url) as client:
+        pages = ("", "policy", "policy/versions", "policy/versions/2015-12-31", "policy.json")
+        record = ("log/", "log/checkpoint", "log/keys", "log/tile/0/000.p/2", "log/receipts/2010-04-26.tlog-proof")
+        for address in (*pages, *record):
+            answer = client.get(f"/{address}")
+            file = tmp_path / "site" / file_name(address, answer.headers["content-type"])
+            if not file.exists():
+                file = tmp_path / "site" / address
+            assert file.read_bytes() == answer.content, address
+            assert file in written
+    head = verifier.verify_log(verifier.reader(str(tmp_path / "site/log")), log.keys.trusted)
+    assert head.size == 2
+
+
+def test_a_running_server_signs_for_new_entries(log: Log) -> None:
+    from troth.record.kinds import make_entry
+    from troth.record.log import append
+
+    policy = published_policy(log.store)
+    assert policy is not None
+    live = LiveApp(log, policy, lambda published: make_app(published, clock=lambda: AT, log=log), every=3600)
+    values = {"policy": "p", "version": "1", "effective": "2020-01-01T00:00:00Z", "title": "t", "sha256": "0" * 64}
+    entry = make_entry("published", "0" * 32, AT, values)
+    log.store.write(lambda unit: append(unit, entry))
+    assert log.receipt(2) is None
+    assert live.look() is False
+    assert log.receipt(2) is not None

@@ -22,15 +22,20 @@ record = typer.Typer(no_args_is_help=True, help="The record: verify it, and keep
 receipt = typer.Typer(no_args_is_help=True, help="Receipts: proofs that an entry is in the record.")
 
 
+def store_exists() -> bool:
+    """Whether the configured store is there; one on a database server is taken to be."""
+    database = configured().database
+    return not database.startswith("sqlite:///") or Path(database.removeprefix("sqlite:///")).exists()
+
+
 @contextmanager
 def opened_store(*, create: bool = False) -> Iterator[Store]:
     """The configured store; ends with an error that names the remedy when it cannot be used."""
     from troth.store import StoreError, open_store
 
     configuration = configured()
-    file = Path(configuration.database.removeprefix("sqlite:///"))
-    if configuration.database.startswith("sqlite:///") and not create and not file.exists():
-        fail(f"There is no store at {file} yet.", "`troth publish` makes one, with the policy in it.")
+    if not create and not store_exists():
+        fail(f"There is no store at {configuration.database} yet.", "`troth publish` makes one, with the policy in it.")
     try:
         if create and configuration.database.startswith("sqlite:///"):
             configuration.data.mkdir(mode=0o700, parents=True, exist_ok=True)

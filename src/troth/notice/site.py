@@ -9,14 +9,18 @@ from datetime import datetime
 from pathlib import Path
 
 from troth.notice import pages
+from troth.notice.view import Published
 from troth.policy.history import Policy
 
 
-def write_site(policy: Policy, directory: Path, at: datetime) -> list[Path]:
-    """Write every page as it is at a moment; the files written, `404.html` last. OSError when one cannot be written."""
+def write_site(policy: Policy, directory: Path, at: datetime, published: tuple[Published, ...] = ()) -> list[Path]:
+    """Write every page as it is at a moment; the files written, `404.html` last. OSError when one cannot be written.
+
+    `published` says which versions are in the record, which then has to be written beside the pages.
+    """
     written = []
     for address in pages.addresses(policy, at):
-        page = pages.find(policy, address, at)
+        page = pages.find(policy, address, at, published=published)
         if page is not None:
             written.append(_write(directory / file_name(address, page.media_type), page.body))
     return [*written, _write(directory / "404.html", pages.missing(policy, "404", at, rooted=True).body)]

@@ -1,5 +1,7 @@
 """Serves the versions that are published now: one that is published while the server runs is served from then on.
 
+The same look at the store signs for the entries of the record that no checkpoint covers yet.
+
 The policy and everything made from it are immutable, so a new version means a new application, made beside the old one
 and put in its place at once. A request is answered by one of the two, never by a mixture.
 """
@@ -56,7 +58,10 @@ class LiveApp:
                 log_.exception("The store could not be asked for published versions; the known ones are served on.")
 
     def look(self) -> bool:
-        """Look for new versions, and serve them; whether there were any."""
+        """Sign for entries that are new, look for new versions, and serve those; whether there were any."""
+        latest = self._log.latest()
+        if self._log.size() > (latest.head.size if latest else 0):
+            self._log.sign()
         policy = published_policy(self._log.store, self._policy.id, known=self._policy)
         if policy is None or policy is self._policy:
             return False

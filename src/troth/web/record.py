@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from importlib import resources
 
@@ -18,6 +18,7 @@ from troth.notice.view import Published, View, render
 from troth.policy.history import Policy
 from troth.record.log import Log
 from troth.record.publishing import published_versions
+from troth.record.verifier import TILE, tile_path
 from troth.store import StoreError
 from troth.web.headers import Header, Receive, Scope, Send, security_headers, send_text
 
@@ -54,7 +55,7 @@ class RecordRoutes:
             await send_text(scope, send, 308, "The record lies at /log/.", [(b"location", b"/log/")])
             return
         try:
-            found = await asyncio.to_thread(self._find, path.removeprefix("/"))
+            found = await asyncio.to_thread(self.find, path.removeprefix("/"))
         except StoreError:
             retry: list[Header] = [(b"retry-after", b"5")]
             await send_text(scope, send, 503, "The record cannot be read at this moment. Please try again.", retry)
@@ -73,7 +74,8 @@ class RecordRoutes:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else found.body})
 
-    def _find(self, path: str) -> Found | None:
+    def find(self, path: str) -> Found | None:
+        """What lies at a path below `/log/`, or None. StoreError when the store cannot be read."""
         if path == "":
             return Found(self._page(), "text/html; charset=utf-8")
         if path == "keys":
@@ -89,6 +91,23 @@ class RecordRoutes:
         if path == "checkpoint":
             return Found(resource, "text/plain; charset=utf-8")
         return Found(resource, "application/octet-stream", FOREVER)
+
+    def paths(self) -> Iterator[str]:
+        """Every path below `/log/` at which something lies, for a copy of the record as files."""
+        yield from ("", "keys", "verifier.py")
+        latest = self._log.latest()
+        if latest is None:
+            return
+        yield "checkpoint"
+        yield from (f"receipts/{one.version}.tlog-proof" for one in publications(self._log, self._policy))
+        level, size = 0, latest.head.size
+        while size:
+            for number in range(-(-size // TILE)):
+                width = min(TILE, size - number * TILE)
+                yield tile_path(level, number, width)
+                if level == 0:
+                    yield tile_path("entries", number, width)
+            level, size = level + 1, size // TILE
 
     def _receipt(self, version: str) -> Found | None:
         published = publications(self._log, self._policy)

@@ -4,8 +4,8 @@
     python -m bench.people_choices 100000      with fewer
 
 Memory is what the process grows by (resident set) when the index is read from a store that holds that many people, the
-policy being the flagship with its choices. A durable choice is a whole one: history, current state, entry of the record,
-sealed opening and message, on the disk, and read back into the index.
+policy being the flagship with its choices. A durable choice is a whole one: history, current state, entry, sealed
+opening and message, on the disk, and read back into the index.
 """
 
 from __future__ import annotations

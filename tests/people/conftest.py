@@ -1,10 +1,10 @@
 """People for the tests: both databases, a small policy, and a clock that the test moves."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from moving_clock import Clock
 from small_policy import small_policy
 
 from postgres_cluster import Cluster, running_cluster
@@ -12,19 +12,6 @@ from store_oracle import sqlite_url
 from troth.people import People, open_people
 from troth.policy.history import Policy
 from troth.store import Store, open_store
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2020, 6, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, **by: float) -> None:
-        self.now += timedelta(**by)
 
 
 @pytest.fixture(scope="session")

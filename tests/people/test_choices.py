@@ -69,23 +69,23 @@ def test_a_key_is_done_once(people: People) -> None:
         people.choose(BOB, {"marketing": "out"}, how="one-click", key="k1")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        ({"states": {"marketting": "out"}}, "Did you mean 'marketing'"),
-        ({"states": {"marketing": "off"}}, "in, out or unset"),
-        ({"product": "shopp"}, "Did you mean 'shop'"),
-        ({"version": "2021-01-01"}, "not in force yet"),
-        ({"version": "1999-01-01"}, "not a version"),
-        ({"how": "signal"}, "way of choosing"),
-        ({"how": "staff"}, "names who"),
-        ({"staff": "s1"}, "names who"),
-    ],
-)
-def test_what_the_policy_does_not_know_is_refused(people: People, arguments: dict, says: str) -> None:
-    wanted = {"states": {"marketing": "out"}, "how": "page", **arguments}
-    with pytest.raises(ChoiceError, match=says):
-        people.choose(ANN, wanted.pop("states"), **wanted)
+REFUSED = [
+    ({"states": {"marketting": "out"}}, "Did you mean 'marketing'"),
+    ({"states": {"marketing": "off"}}, "in, out or unset"),
+    ({"product": "shopp"}, "Did you mean 'shop'"),
+    ({"version": "2021-01-01"}, "not in force yet"),
+    ({"version": "1999-01-01"}, "not a version"),
+    ({"how": "signal"}, "way of choosing"),
+    ({"how": "staff"}, "names who"),
+    ({"staff": "s1"}, "names who"),
+]
+
+
+def test_what_the_policy_does_not_know_is_refused(people: People) -> None:
+    for arguments, says in REFUSED:
+        wanted = {"states": {"marketing": "out"}, "how": "page", **arguments}
+        with pytest.raises(ChoiceError, match=says):
+            people.choose(ANN, wanted.pop("states"), **wanted)
     assert people.find(ANN) is None
     with pytest.raises(UnknownPersonError):
         people.choose("0" * 32, {"marketing": "out"}, how="page")
@@ -176,37 +176,39 @@ def imported(who: object, choice: str, state: str, days: int, own: bool) -> Impo
     return Imported(who=who, choice=choice, state=state, made_at=T0 + timedelta(days=days), own_act=own)
 
 
-@pytest.mark.parametrize(
-    ("stored", "record", "outcome"),
-    [
-        ({"marketing": "out"}, ("marketing", "in", 1, True), "taken"),
-        ({"marketing": "out"}, ("marketing", "in", 1, False), "weaker"),
-        ({"marketing": "out"}, ("marketing", "in", -1, True), "weaker"),
-        ({"marketing": "out"}, ("marketing", "in", 0, True), "weaker"),
-        ({"marketing": "out"}, ("marketing", "unset", 1, True), "weaker"),
-        ({"marketing": "out"}, ("marketing", "out", 1, True), "same"),
-        ({"marketing": "out"}, ("marketing.news", "in", 1, False), "weaker"),
-        ({"marketing": "out"}, ("marketing.news", "in", 1, True), "taken"),
-        ({"marketing": "unset"}, ("marketing", "in", 1, False), "weaker"),
-        ({"marketing": "in"}, ("marketing", "out", -1, True), "older"),
-        ({"marketing": "in"}, ("marketing", "out", 1, False), "taken"),
-        ({"partners": "in"}, ("partners", "unset", 1, False), "taken"),
-        ({"partners": "out", "partners.events": "in"}, ("partners.events", "unset", 1, False), "taken"),
-        ({"partners": "in", "partners.events": "out"}, ("partners.events", "unset", 1, True), "weaker"),
-        ({}, ("partners", "in", -1, False), "taken"),
-        ({}, ("partners", "unset", -1, False), "same"),
-    ],
-)
-def test_what_an_import_may_do(people: People, clock, stored: dict, record: tuple, outcome: str) -> None:
-    if stored:
-        people.choose(ANN, stored, how="page")
+IMPORTS = [
+    ({"marketing": "out"}, ("marketing", "in", 1, True), "taken"),
+    ({"marketing": "out"}, ("marketing", "in", 1, False), "weaker"),
+    ({"marketing": "out"}, ("marketing", "in", -1, True), "weaker"),
+    ({"marketing": "out"}, ("marketing", "in", 0, True), "weaker"),
+    ({"marketing": "out"}, ("marketing", "unset", 1, True), "weaker"),
+    ({"marketing": "out"}, ("marketing", "out", 1, True), "same"),
+    ({"marketing": "out"}, ("marketing.news", "in", 1, False), "weaker"),
+    ({"marketing": "out"}, ("marketing.news", "in", 1, True), "taken"),
+    ({"marketing": "unset"}, ("marketing", "in", 1, False), "weaker"),
+    ({"marketing": "in"}, ("marketing", "out", -1, True), "older"),
+    ({"marketing": "in"}, ("marketing", "out", 1, False), "taken"),
+    ({"partners": "in"}, ("partners", "unset", 1, False), "taken"),
+    ({"partners": "out", "partners.events": "in"}, ("partners.events", "unset", 1, False), "taken"),
+    ({"partners": "in", "partners.events": "out"}, ("partners.events", "unset", 1, True), "weaker"),
+    ({}, ("partners", "in", -1, False), "taken"),
+    ({}, ("partners", "unset", -1, False), "same"),
+]
+
+
+def test_what_an_import_may_do(people: People, clock) -> None:
+    persons = [Identifier("account", str(number)) for number in range(len(IMPORTS))]
+    for person, (stored, _, _) in zip(persons, IMPORTS, strict=True):
+        if stored:
+            people.choose(person, stored, how="page")
     clock.move(days=2)
-    (taken,) = people.import_choices([imported(ANN, *record)], staff="s1")
-    assert taken.outcome == outcome
-    if outcome == "taken":
-        last = people.history(ANN)[-1]
-        assert (last.how, last.leaf, last.made_at) == ("import", taken.leaf, T0 + timedelta(days=record[2]))
-        assert last.recorded_at == clock.now
+    records = [imported(person, *record) for person, (_, record, _) in zip(persons, IMPORTS, strict=True)]
+    for person, case, taken in zip(persons, IMPORTS, people.import_choices(records, staff="s1"), strict=True):
+        assert (case, taken.outcome) == (case, case[2])
+        if taken.leaf is not None:
+            last = people.history(person)[-1]
+            assert (last.how, last.leaf, last.made_at) == ("import", taken.leaf, T0 + timedelta(days=case[1][2]))
+            assert last.recorded_at == clock.now
 
 
 @given(st.data())

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from small_policy import small_policy
 
 from troth.people import Identifier, People
 from troth.people.errors import NotProvableYetError, PeopleError, UnknownPersonError
@@ -60,38 +59,38 @@ def test_every_sort_of_change_has_a_receipt_of_the_shape(people: People, log: Lo
         verify_choice_receipt(receipt, log.keys.trusted)
 
 
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        (("dct:identifier",), "0" * 32),
-        (("dpv:hasRecordOfActivity", "dct:created"), "2020-06-02T00:00:00Z"),
-        (("dpv:hasRecordOfActivity", "dpv:hasDataSubject", "dct:identifier"), "0" * 32),
-        (("dpv:hasRecordOfActivity", "dpv:hasNotice", "dct:hasVersion"), "2021-01-01"),
-        (("dpv:hasRecordOfActivity", "dpv:hasNotice", "dct:identifier"), "other"),
-        (("dpv:hasRecordOfActivity", "dpv:hasProcess", "dct:identifier"), "analytics"),
-        (("dpv:hasRecordOfActivity", "dpv:hasProcess", "dct:isPartOf"), "shop"),
-        (("dpv:hasRecordOfActivity", "dpv:hasConsentStatus", "@type"), "dpv:ConsentGiven"),
-        (("dpv:hasRecordOfActivity", "dpv:hasConsentStatus", "troth:state"), "in"),
-        (("dpv:hasRecordOfActivity", "dpv:hasConsentStatus", "troth:how"), "banner"),
-        (("dpv:hasRecordOfActivity", "dpv:hasConsentStatus", "dct:date"), "2020-06-02T00:00:00Z"),
-        (("troth:proof", "troth:index"), 0),
-        (("troth:proof", "troth:opening", "salt"), "00" * 32),
-        (("troth:proof", "troth:opening", "values", "change", "state"), "in"),
-        (("troth:proof", "troth:tlogProof"), "!"),
-        (("troth:proof",), {}),
-    ],
-)
-def test_a_changed_receipt_does_not_hold(people: People, log: Log, path: tuple, value: object) -> None:
+CHANGED = [
+    (("dct:identifier",), "0" * 32),
+    (("dpv:hasRecordOfActivity", "dct:created"), "2020-06-02T00:00:00Z"),
+    (("dpv:hasRecordOfActivity", "dpv:hasDataSubject", "dct:identifier"), "0" * 32),
+    (("dpv:hasRecordOfActivity", "dpv:hasNotice", "dct:hasVersion"), "2021-01-01"),
+    (("dpv:hasRecordOfActivity", "dpv:hasNotice", "dct:identifier"), "other"),
+    (("dpv:hasRecordOfActivity", "dpv:hasProcess", "dct:identifier"), "analytics"),
+    (("dpv:hasRecordOfActivity", "dpv:hasProcess", "dct:isPartOf"), "shop"),
+    (("dpv:hasRecordOfActivity", "dpv:hasConsentStatus", "@type"), "dpv:ConsentGiven"),
+    (("dpv:hasRecordOfActivity", "dpv:hasConsentStatus", "troth:state"), "in"),
+    (("dpv:hasRecordOfActivity", "dpv:hasConsentStatus", "troth:how"), "banner"),
+    (("dpv:hasRecordOfActivity", "dpv:hasConsentStatus", "dct:date"), "2020-06-02T00:00:00Z"),
+    (("troth:proof", "troth:index"), 0),
+    (("troth:proof", "troth:opening", "salt"), "00" * 32),
+    (("troth:proof", "troth:opening", "values", "change", "state"), "in"),
+    (("troth:proof", "troth:tlogProof"), "!"),
+    (("troth:proof",), {}),
+]
+
+
+def test_a_changed_receipt_does_not_hold(people: People, log: Log) -> None:
     (change,) = people.choose(ANN, {"marketing": "out"}, how="page")
     log.sign()
-    receipt = copy.deepcopy(choice_receipt(people, log, change.leaf))
-    verify_choice_receipt(receipt, log.keys.trusted)
-    place = receipt
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
-    with pytest.raises(VerifyError):
-        verify_choice_receipt(receipt, log.keys.trusted)
+    good = choice_receipt(people, log, change.leaf)
+    verify_choice_receipt(good, log.keys.trusted)
+    for path, value in CHANGED:
+        place = receipt = copy.deepcopy(good)
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = value
+        with pytest.raises(VerifyError):
+            verify_choice_receipt(receipt, log.keys.trusted)
 
 
 def test_whose_receipt_it_is(people: People, log: Log) -> None:
@@ -113,4 +112,3 @@ def test_who_is_erased_cannot_be_opened(people: People, log: Log) -> None:
         opening_of(people, change.leaf)
     with pytest.raises(UnknownPersonError, match="erased"):
         people.choose(ANN, {"marketing": "in"}, how="page")
-    assert small_policy().id == "small"

@@ -139,7 +139,7 @@ def verdict(  # noqa: PLR0917 - a question has that many parts
     """
     action = "use" if recipient is None else "share"
     if purpose is None:
-        purposes = dict.fromkeys(purpose for share in version.shares for purpose in share.purposes)
+        purposes = _share_purposes(version)
         return widest([verdict(version, at, data, named, recipient, product) for named in purposes] or [Cell("never")])
     asked = {
         "data": version.vocabulary.path("data", data),
@@ -159,6 +159,10 @@ def verdict(  # noqa: PLR0917 - a question has that many parts
         if name in found:
             return Cell(name, tuple(found[name]))
     return Cell("never")
+
+
+def _share_purposes(version: Version) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(purpose for share in version.shares for purpose in share.purposes))
 
 
 def dealt(version: Version, data: str, product: str | None = None) -> Cell:
@@ -214,8 +218,10 @@ def _grid(version: Version, at: datetime, columns: tuple[Column, ...], product: 
     # Without a product the grid shows the most that is said of any of them.
     asked = (product,) if product else (None, *_unlike(version))
     groups: dict[str, list[Row]] = {}
+    purposes = _share_purposes(version)
     for term in _data_terms(version):
-        cells = tuple(widest(_cell(version, at, term, column, name) for name in asked) for column in columns)
+        about = _about(version, term)
+        cells = tuple(widest(_cell(about, at, term, column, name, purposes) for name in asked) for column in columns)
         root = version.vocabulary.path("data", term)[0]
         groups.setdefault(root, []).append(Row(term, version.vocabulary.label("data", term), cells))
     return Grid(
@@ -234,12 +240,33 @@ def _grid(version: Version, at: datetime, columns: tuple[Column, ...], product: 
     )
 
 
-def _cell(version: Version, at: datetime, data: str, column: Column, product: str | None) -> Cell:
+def _about(version: Version, data: str) -> Version:
+    """The version with only those statements that could speak of some data: the others need not be asked each time."""
+    path = version.vocabulary.path("data", data)
+
+    def speaks(statement: Collects | Uses | Shares | Never) -> bool:
+        terms = statement.data
+        return not terms or any(term in path or data in version.vocabulary.path("data", term) for term in terms)
+
+    return msgspec.structs.replace(
+        version,
+        collects=tuple(filter(speaks, version.collects)),
+        uses=tuple(filter(speaks, version.uses)),
+        shares=tuple(filter(speaks, version.shares)),
+        never=tuple(filter(speaks, version.never)),
+    )
+
+
+def _cell(  # noqa: PLR0917 - a cell has that many coordinates
+    version: Version, at: datetime, data: str, column: Column, product: str | None, purposes: tuple[str, ...]
+) -> Cell:
+    if column.kind == "recipient":
+        return widest(
+            [verdict(version, at, data, purpose, column.term, product) for purpose in purposes] or [Cell("never")]
+        )
     if column.kind == "deal":
         return dealt(version, data, product)
-    if column.kind == "purpose":
-        return verdict(version, at, data, column.term, None, product)
-    return verdict(version, at, data, None, column.term, product)
+    return verdict(version, at, data, column.term, None, product)
 
 
 def _unlike(version: Version) -> list[str]:

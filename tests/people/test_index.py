@@ -218,6 +218,13 @@ def test_no_decision_after_the_acknowledgement_says_yes(tmp_path: Path) -> None:
     assert interleave(tmp_path, 1_000, seed=5) >= 10_000
 
 
+def test_an_index_that_is_late_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: acknowledged before the index has it, and the interleavings must find a wrong yes."""
+    monkeypatch.setattr(ChoiceIndex, "catch_up", lambda self: None)
+    with pytest.raises(AssertionError):
+        interleave(tmp_path, 50, seed=5)
+
+
 @pytest.mark.soak
 def test_no_decision_after_any_of_ten_thousand_withdrawals_says_yes(tmp_path: Path) -> None:
     interleave(tmp_path, 10_000, seed=6)

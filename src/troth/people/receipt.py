@@ -76,9 +76,7 @@ def choice_receipt(
     opening = opening_of(people, leaf)
     proof = record.receipt(leaf)
     if proof is None:
-        raise NotProvableYetError(
-            "No signed checkpoint covers this choice yet. It is in force; ask again later."
-        )
+        raise NotProvableYetError("No signed checkpoint covers this choice yet. It is in force; ask again later.")
     version = people.policy.version(change.version)
     subject: dict[str, Any] = {"@type": "dpv:DataSubject", "dct:identifier": change.person}
     if identifier is not None:

@@ -126,6 +126,7 @@ def test_the_file_and_the_environment_configure(tmp_path: Path) -> None:
         ("port = 70000", "from 0 to 65535"),
         ("policy = 3", "is a text in quotes"),
         ("policy", "is not TOML"),
+        ('site = "privacy.acme.example"', "is not the address of a site"),
     ],
 )
 def test_a_configuration_that_cannot_be_used(tmp_path: Path, text: str, words: str) -> None:

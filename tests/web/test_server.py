@@ -268,3 +268,16 @@ def test_a_policy_that_cannot_be_read_frees_the_port(tmp_path):
     with pytest.raises(ValueError, match=r"policy\.yaml"):
         serve(tmp_path, port=port)
     listen(port=port).close()
+
+
+def test_behind_a_proxy_the_pages_answer_to_their_site_and_say_that_it_is_tls() -> None:
+    app = make_app(SMALL, site="https://privacy.acme.example")
+    with running(app) as url, httpx.Client(base_url=url, headers={"host": "privacy.acme.example"}) as client:
+        page = client.get("/policy")
+        assert page.status_code == 200
+        assert page.headers["strict-transport-security"].startswith("max-age=")
+        assert client.post("/access/v1/evaluation", json={}).status_code == 421
+        assert client.get("/policy", headers={"host": "other.example"}).status_code == 421
+    with running(make_app(SMALL, site="http://privacy.acme.example")) as url:
+        page = httpx.get(f"{url}/policy", headers={"host": "privacy.acme.example"})
+        assert (page.status_code, "strict-transport-security" in page.headers) == (200, False)

@@ -91,6 +91,7 @@ def _serve(policy: Policy, log: Log | None, host: str | None, port: int | None, 
             clock=(lambda: fixed) if fixed else None,
             ready=ready,
             log=log,
+            site=configuration.site,
         )
     except server.ServerError as error:
         fail(error.message)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database: str
     keys: Path
     log: str
+    site: str | None
 
 
 KEYS = {
@@ -41,6 +43,7 @@ KEYS = {
     "database": "The database as a URL. The embedded one in `data` without it.",
     "keys": "The directory of the record's signing key and last checkpoint. Below `data` without it.",
     "log": "The name of the record: a host name and path under your control, which never changes.",
+    "site": "The address under which people read the pages, where a proxy on this machine passes them on.",
     "host": "The address to listen on. Loopback only until service keys exist.",
     "port": "The port to listen on.",
 }
@@ -87,7 +90,14 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
         database=text("database", f"sqlite:///{data / 'troth.db'}"),
         keys=directory / text("keys", "keys") if "keys" in values else data / "keys",
         log=text("log", "localhost/log"),
+        site=_site(text("site", "")) if "site" in values else None,
     )
+
+
+def _site(text: str) -> str:
+    if not re.match(r"https?://[^/\s]+/?$", text):
+        raise SettingsError(f"`site`: '{text}' is not the address of a site, such as https://privacy.example.org.")
+    return text
 
 
 def _file(path: Path) -> dict[str, tuple[object, str]]:

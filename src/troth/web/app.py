@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 from troth.decision.point import DecisionPoint
 from troth.notice.view import Published
@@ -27,14 +28,17 @@ def _now() -> datetime:
 
 
 class WebApp:
-    """An ASGI app: decisions in front, pages behind."""
+    """An ASGI app: decisions in front, pages behind. With `tls` a proxy in front of the pages speaks TLS."""
 
-    def __init__(self, decisions: DecisionRoutes, pages: App, hosts: Hosts, record: App | None = None) -> None:
+    def __init__(
+        self, decisions: DecisionRoutes, pages: App, hosts: Hosts, record: App | None = None, tls: bool = False
+    ) -> None:
         self._decisions = decisions
         self._routes = decisions.routes
         self._pages = secured(pages)
         self._hosts = hosts
         self._record = record and secured(record)
+        self._tls = tls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or the start and end of the server's life."""
@@ -43,9 +47,13 @@ class WebApp:
             route = self._routes.get(path)
             if route is not None:
                 await route(scope, receive, send)
-            elif path.startswith(PREFIX):
+                return
+            if path.startswith(PREFIX):
                 await self._decisions.not_found(scope, receive, send)
-            elif refusal := self._hosts.refusal(scope):
+                return
+            if self._tls:
+                scope["scheme"] = "https"
+            if refusal := self._hosts.refusal(scope):
                 await send_text(scope, send, *refusal)
             elif self._record is not None and (path == "/log" or path.startswith("/log/")):
                 await self._record(scope, receive, send)
@@ -65,11 +73,14 @@ def make_app(
     public_url: str | None = None,
     pages: App | None = None,
     log: Log | None = None,
+    site: str | None = None,
 ) -> WebApp:
     """The web application of a policy.
 
     `clock` gives the present time, with a zone. `hosts` are host names to answer to besides those of loopback.
     `public_url` is the address under which callers know this server. `pages` takes the place of Troth's own pages.
+    `site` is the address under which people read the pages, where a proxy on this machine passes it on; if that address
+    is https, the pages say so (HSTS). Decisions are not answered under it: callers cannot show yet who they are.
     With a `log` the record is served too, and the versions of the policy that are in it lead to their proofs.
     """
     clock_of_pages = clock or _now
@@ -84,6 +95,9 @@ def make_app(
         from troth.web.pages import make_pages  # noqa: PLC0415 - only who serves pages pays for loading them
 
         pages = cast("App", make_pages(policy, clock_of_pages, published))
+    hosts = tuple(hosts)
     names = Hosts(hosts)
     decisions = DecisionRoutes(DecisionPoint(policy), clock=clock, public_url=public_url, hosts=names)
-    return WebApp(decisions, pages, names, record)
+    parts = urlsplit(site or "")
+    names_of_pages = Hosts((*hosts, parts.hostname)) if parts.hostname else names
+    return WebApp(decisions, pages, names_of_pages, record, tls=parts.scheme == "https")

@@ -62,6 +62,7 @@ def serve(
     public_url: str | None = None,
     ready: Callable[[str], None] | None = None,
     log: Log | None = None,
+    site: str | None = None,
 ) -> None:
     """Serve a policy (or the file or directory that holds it) until SIGINT or SIGTERM, then return.
 
@@ -78,7 +79,7 @@ def serve(
         names = (*hosts, _in_url(host))
 
         def make(policy: Policy) -> WebApp:
-            return make_app(policy, clock=clock, hosts=names, public_url=public_url, log=log)
+            return make_app(policy, clock=clock, hosts=names, public_url=public_url, log=log, site=site)
 
         app: App
         if log is None:

@@ -134,23 +134,31 @@ def unreachable(subject: Subject) -> Iterator[Found]:
 
 
 def _covered(subject: Subject, *, weaker: bool) -> Iterator[tuple[Allowing, Allowing, Cell]]:
+    gates_by_id = {statement.id: gates_of(statement) for statement in subject.gated}
+    # Only a statement without choices undercuts one that has some: in a large policy few pairs are left to compare.
+    others = [other for other in subject.gated if not weaker or not _choices(gates_by_id[other.id])]
+    ids_of: dict[Cell, frozenset[str]] = {}  # by id: comparing whole statements would cost more than finding them
     for statement in subject.gated:
-        gates = gates_of(statement)
+        gates = gates_by_id[statement.id]
+        if weaker and not _choices(gates):
+            continue
         cells = [
             cell
             for cell in subject.coverage.cells(statement, subject.frame)
             # What a `collects` statement adds to a `uses` statement is the collecting.
             if not (isinstance(statement, Collects) and cell.action == "use")
         ]
-        covering = [subject.coverage.covering(cell) for cell in cells]
-        for other in subject.gated:
-            if other.id == statement.id or not implies(gates, gates_of(other)):
+        for cell in cells:
+            if cell not in ids_of:
+                ids_of[cell] = frozenset(by.id for by in subject.coverage.covering(cell))
+        for other in others:
+            if other.id == statement.id or not implies(gates, gates_by_id[other.id]):
                 continue
-            covered = [cell for cell, by in zip(cells, covering, strict=True) if other in by]
+            covered = [cell for cell in cells if other.id in ids_of[cell]]
             if not covered:
                 continue
             if weaker:
-                if _choices(gates) and not _choices(gates_of(other)) and _same_moment(statement, other):
+                if _same_moment(statement, other):
                     yield statement, other, covered[0]
                     break
             elif len(covered) == len(cells) and _adds_nothing(statement, other):

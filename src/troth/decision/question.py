@@ -34,7 +34,7 @@ REASONS: dict[str, str] = {
 
 # Actions that give data to somebody: their questions name a recipient.
 GIVING = ("share", "sell", "trade", "rent")
-# Actions whose questions may leave the purpose out: collecting (step 5 of the decision), and those that nothing permits.
+# Actions whose questions may leave the purpose out: collecting (step 5 of the decision), and what nothing can permit.
 PURPOSE_OPTIONAL = ("collect", "sell", "trade", "rent")
 
 State = Literal["in", "out"]

@@ -124,8 +124,8 @@ def key() -> None:
         keys = load_keys(configured().keys)
     except RecordError as error:
         fail(str(error))
-    for trusted in dict.fromkeys([*(signing.public for signing in keys.signing), *keys.trusted]):
-        out.print(str(trusted))
+    for public in keys.public:
+        out.print(str(public))
 
 
 @record.command("rotate")

@@ -55,6 +55,11 @@ class Keys(msgspec.Struct, frozen=True):
         """The name of the log."""
         return self.signing[0].name
 
+    @property
+    def public(self) -> tuple[Key, ...]:
+        """All public keys, for those who verify: those that sign now first, the newest of them at the head."""
+        return tuple(dict.fromkeys([*(key.public for key in self.signing), *self.trusted]))
+
 
 def create_keys(folder: Path, origin: str, random: Callable[[int], bytes] = secrets.token_bytes) -> Keys:
     """Make the first key of a log named `origin` (such as `example.org/log`). FileExistsError: there is one already."""

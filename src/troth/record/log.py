@@ -65,7 +65,7 @@ class Log(RecordReader):
 
     def summary(self) -> LogSummary:
         """What the page about the log says."""
-        return LogSummary(self.keys.origin, self.size(), self.latest(), tuple(str(key) for key in self.keys.trusted))
+        return LogSummary(self.keys.origin, self.size(), self.latest(), tuple(str(key) for key in self.keys.public))
 
     def check(self) -> Checkpoint | None:
         """Compare the database with the checkpoint kept outside it, which is returned.

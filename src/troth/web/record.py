@@ -79,7 +79,8 @@ class RecordRoutes:
         if path == "":
             return Found(self._page(), "text/html; charset=utf-8")
         if path == "keys":
-            return Found(self._keys().encode(), "text/plain; charset=utf-8")
+            keys = "".join(f"{key}\n" for key in self._log.keys.public)
+            return Found(keys.encode(), "text/plain; charset=utf-8")
         if path == "verifier.py":
             source = resources.files("troth.record").joinpath("verifier.py").read_bytes()
             return Found(source, "text/x-python; charset=utf-8", file="verifier.py")
@@ -117,25 +118,21 @@ class RecordRoutes:
             return None
         return Found(proof, "text/plain; charset=utf-8", file=f"{self._policy.id}-{version}.tlog-proof")
 
-    def _keys(self) -> str:
-        signing = [key.public for key in self._log.keys.signing]
-        return "".join(f"{key}\n" for key in dict.fromkeys([*signing, *self._log.keys.trusted]))
-
     def _page(self) -> bytes:
         now = self._clock()
         version = self._policy.in_force(now) or self._policy.versions[0]
         published = publications(self._log, self._policy)
-        latest = self._log.latest()
+        summary = self._log.summary()
+        latest = summary.latest
         view = View(self._policy, version, now, "log/", version.language, now=now, published=published)
         return render(
             "record.html",
             view,
-            name=self._log.keys.origin,
+            name=summary.origin,
             size=latest.head.size if latest else 0,
-            root=latest.head.root.hex() if latest else "",
             signed_at=latest.at if latest else None,
             note=latest.note.decode() if latest else "",
-            keys=self._keys().split(),
+            keys=summary.keys,
         )
 
 

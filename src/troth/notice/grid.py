@@ -130,17 +130,13 @@ def widest(cells: Iterable[Cell]) -> Cell:
 
 
 def verdict(  # noqa: PLR0917 - a question has that many parts
-    version: Version, at: datetime, data: str, purpose: str | None, recipient: str | None, product: str | None = None
+    version: Version, at: datetime, data: str, purpose: str, recipient: str | None, product: str | None = None
 ) -> Cell:
     """How far a person decides about a use (`recipient` None) or a sharing of some data.
 
-    With a `product` it speaks of that one; without, of what is said of all of them. `purpose` None (with a recipient)
-    stands for any purpose that a statement names.
+    With a `product` it speaks of that one; without, of what is said of all of them.
     """
     action = "use" if recipient is None else "share"
-    if purpose is None:
-        purposes = _share_purposes(version)
-        return widest([verdict(version, at, data, named, recipient, product) for named in purposes] or [Cell("never")])
     asked = {
         "data": version.vocabulary.path("data", data),
         "purpose": version.vocabulary.path("purpose", purpose),

@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import select
+import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -11,6 +14,36 @@ from troth.store import Unit
 from troth.store.schema import openings
 
 ADD = openings.insert().values({name: bindparam(name) for name in ("event", "leaf", "person", "sealed")})
+
+
+def killed_under_load(load: Callable[[int], object], after: int) -> list[str]:
+    """Fork, kill the child once it acknowledged `after` lines or a moment later; the lines that it acknowledged.
+
+    `load` runs in the child until it is killed, and writes a line to the file descriptor for what is acknowledged.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(reading)
+            load(writing)
+        finally:
+            os._exit(1)
+    os.close(writing)
+    told = b""
+    while told.count(b"\n") < after:
+        part = os.read(reading, 65536)
+        assert part, "the child ended by itself"
+        told += part
+    os.kill(child, signal.SIGKILL)
+    while select.select([reading], [], [])[0]:
+        part = os.read(reading, 65536)
+        if not part:
+            break
+        told += part
+    os.close(reading)
+    os.waitpid(child, 0)
+    return told.decode().split("\n")[:-1]
 
 
 def entry_of(key: str) -> bytes:

@@ -2,8 +2,6 @@
 
 import os
 import random
-import select
-import signal
 import threading
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 from small_policy import small_policy
 from sqlalchemy import text
 
-from store_oracle import sqlite_url
+from store_oracle import killed_under_load, sqlite_url
 from troth.people import Identifier, People, open_people
 from troth.people.receipt import opening_of
 from troth.record.commitment import opens
@@ -48,30 +46,12 @@ def choose_until_killed(people: People, acknowledgements: int, kill: int) -> Non
 
 def kill_while_choosing(folder: Path, kill: int, after: int) -> list[str]:
     """Fork a server, kill it after it acknowledged `after` changes or a moment later; what it acknowledged."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(reading)
-            store = open_store(sqlite_url(folder), pragmas={"wal_autocheckpoint": "50"})
-            choose_until_killed(open_people(store, folder / "keys", small_policy()), writing, kill)
-        finally:
-            os._exit(1)
-    os.close(writing)
-    told = b""
-    while told.count(b"\n") < after:
-        part = os.read(reading, 65536)
-        assert part, "the server ended by itself"
-        told += part
-    os.kill(child, signal.SIGKILL)
-    while select.select([reading], [], [])[0]:
-        part = os.read(reading, 65536)
-        if not part:
-            break
-        told += part
-    os.close(reading)
-    os.waitpid(child, 0)
-    return told.decode().split("\n")[:-1]
+
+    def load(writing: int) -> None:
+        store = open_store(sqlite_url(folder), pragmas={"wal_autocheckpoint": "50"})
+        choose_until_killed(open_people(store, folder / "keys", small_policy()), writing, kill)
+
+    return killed_under_load(load, after)
 
 
 def judge(folder: Path, acknowledged: list[str]) -> None:

@@ -2,14 +2,12 @@
 
 import os
 import random
-import select
-import signal
 import threading
 from pathlib import Path
 
 import pytest
 
-from store_oracle import judge, sqlite_url, write_of
+from store_oracle import judge, killed_under_load, sqlite_url, write_of
 from troth.store import open_store
 
 WRITERS = 4
@@ -36,29 +34,8 @@ def write_until_killed(url: str, acknowledgements: int, kill: int) -> None:
 
 def kill_while_writing(url: str, kill: int, after: int) -> list[str]:
     """Fork a writer, kill it after it acknowledged `after` writes or a moment later; what it acknowledged."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(reading)
-            write_until_killed(url, writing, kill)
-        finally:
-            os._exit(1)
-    os.close(writing)
-    told = b""
-    while told.count(b"\n") < after:
-        part = os.read(reading, 65536)
-        assert part, "the writer ended by itself"
-        told += part
-    os.kill(child, signal.SIGKILL)
-    while select.select([reading], [], [])[0]:
-        part = os.read(reading, 65536)
-        if not part:
-            break
-        told += part
-    os.close(reading)
-    os.waitpid(child, 0)
-    return [line for line in told.decode().split("\n")[:-1] if line]
+    acknowledged = killed_under_load(lambda writing: write_until_killed(url, writing, kill), after)
+    return [line for line in acknowledged if line]
 
 
 def run(folder: Path, kills: int, seed: int) -> None:

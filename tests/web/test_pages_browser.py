@@ -1,21 +1,16 @@
 """The pages in a browser: widths, colours, print, right to left, keyboard, no script, and axe."""
 
-import socket
-import threading
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-import uvicorn
+from running import EXAMPLE, running
 
 import troth
 from troth.notice import pages
 from troth.policy.reading import parse_version
 from troth.web.app import make_app
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "citrix-online"
 FLAGSHIP = troth.Policy.read(EXAMPLE)
 IN_2016 = datetime(2016, 1, 1, tzinfo=UTC)
 ARABIC = """
@@ -48,22 +43,9 @@ KINDS = (
 )
 
 
-@contextmanager
 def serving(policy):
     """The address of a server of a policy, as it is on 1 January 2016."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(
-        uvicorn.Config(make_app(policy, clock=lambda: IN_2016), port=port, log_level="warning", lifespan="on")
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    return running(make_app(policy, clock=lambda: IN_2016))
 
 
 @pytest.fixture(scope="module")

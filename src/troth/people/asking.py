@@ -1,8 +1,8 @@
 """Whether a person must be asked again: only when the policy changed in a way that the choice was not about.
 
-The difference of the version that the person chose under and the one in force says whom its changes ask again
-(`troth.policy.diff`, by GDPR articles 6(4), 7 and 13(3)). Nobody is asked for any other reason: whoever asks until the
-answer suits has not asked.
+The difference of the version that the person chose under and the one in force says which choices its changes ask about
+again (`troth.policy.diff`, by GDPR articles 6(4), 7 and 13(3)). Nobody is asked for any other reason: whoever asks until
+the answer suits has not asked.
 """
 
 from __future__ import annotations
@@ -17,22 +17,24 @@ from troth.policy.model import Version
 from troth.policy.vocabulary import dotted_path
 
 
-def must_ask(policy: Policy, current: Mapping[str, Current], choice: str, version: Version) -> bool:
-    """Whether a person with these choices must be asked again about `choice` under `version`.
+def why_ask(policy: Policy, current: Mapping[str, Current], choice: str, version: Version) -> tuple[str, ...]:
+    """The statements of `version` because of which a person with these choices must be asked again about `choice`.
 
-    Somebody who never chose, or took the choice back, is not asked *again*. Somebody who is out is asked only when a
-    change asks everybody: what needs the choice does not happen to them, so nothing changed for them.
+    Empty for most people at most times. Somebody who never chose, or took the choice back, is not asked *again*, and
+    somebody who is out is not asked: what needs the choice does not happen to them, so nothing changed for them. A
+    change that no choice decides about is no reason either. People hear of it, but no answer to a choice would stop it.
     """
     row = _deciding(current, choice)
-    if row is None:
-        return False
-    made_under = policy.version(row.version)
-    if made_under.effective >= version.effective:
-        return False
-    for audience in _asked(made_under, version):
-        if audience.everybody or (audience.choice == choice and row.state == "in"):
-            return True
-    return False
+    return () if row is None or row.state != "in" else changed_since(policy, row.version, choice, version)
+
+
+def changed_since(policy: Policy, made_under: str, choice: str, version: Version) -> tuple[str, ...]:
+    """The statements of `version` for which an agreement by `choice`, given under an older version, does not do."""
+    old = policy.version(made_under)
+    if old.effective >= version.effective:
+        return ()
+    audiences = (audience for audience in _asked(old, version) if audience.choice == choice)
+    return tuple(dict.fromkeys(id for audience in audiences for id in audience.because))
 
 
 def _deciding(current: Mapping[str, Current], choice: str) -> Current | None:

@@ -152,7 +152,8 @@ class ChoiceIndex:
             self._follower.start()
 
     def close(self) -> None:
-        """Stop following by itself."""
+        """Stop following, by itself and what `people` writes. It gets older from then on, and refuses."""
+        self._people.detach(self)
         self._ending.set()
         if self._follower is not None:
             self._follower.join()

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from troth.people.acting import act_of, check_states, optional_states, signal_states, version_for
-from troth.people.asking import must_ask
+from troth.people.asking import why_ask
 from troth.people.changes import (
     CHANGE_AT,
     CURRENT_OF,
@@ -81,6 +81,10 @@ class People:
     def attach(self, follower: Follower) -> None:
         """Let `follower` see every change of this process before it is acknowledged."""
         self._followers.append(follower)
+
+    def detach(self, follower: Follower) -> None:
+        """Forget a follower, which then gets older and refuses."""
+        self._followers = [one for one in self._followers if one is not follower]
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -198,7 +202,7 @@ class People:
     def must_ask(self, who: Who, choice: str, version: str | None = None) -> bool:
         """Whether the person must be asked again about a choice under `version` (the one in force). See `asking`."""
         wanted = version_for(self.policy, self.store.clock(), version)
-        return must_ask(self.policy, self.current(who), choice, wanted)
+        return bool(why_ask(self.policy, self.current(who), choice, wanted))
 
     def export(self) -> Iterator[Exported]:
         """Every choice of every person for another system, with what counts; see `importing.Exported`."""

@@ -175,6 +175,7 @@ SEEDS = {
     "a sooner answer": ("rights", "narrower", sown("rights", "within", lambda _: "10 days")),
     "a safeguard less": ("protects", "broader", sown("protects", "by", lambda found: found[:1])),
     "shorter notice": ("answers", "broader", sown("answers", "ahead", lambda _: "10 days")),
+    "agreements that end": ("choices", "narrower", sown("choices", "lasts", lambda _: "12 months")),
     "a choice more": ("choices", "narrower", come("choices", {"model": "opt-out"})),
     "other words": ("collects", "same", sown("collects", "says", lambda found: found + " Truly.")),
     "a translation": ("shares", "same", sown("shares", "says", lambda found: {"en": found, "de": "Wir teilen."})),

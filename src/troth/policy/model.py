@@ -241,7 +241,7 @@ class Choice(Statement, frozen=True, kw_only=True, omit_defaults=True):
     signals: Annotated[Several[Signal], Meta(description="Browser signals that count as refusing")] = ()
     within: Annotated[Period | None, Meta(description="When a choice is honoured; at once without it")] = None
     link_works: Annotated[Period | None, Meta(description="How long the opt-out link of a mail works")] = None
-    lasts: Annotated[Period | None, Meta(description="How long it lasts; until changed without it")] = None
+    lasts: Annotated[Period | None, Meta(description="How long an agreement lasts; until changed without it")] = None
     needs: Annotated[
         Several[Literal["login", "fee", "data"]], Meta(description="What people must do or give to choose")
     ] = ()

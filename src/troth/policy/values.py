@@ -5,8 +5,9 @@ All are frozen. How they are written in a policy file is read here too, so that 
 
 from __future__ import annotations
 
+import calendar
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 
@@ -72,11 +73,43 @@ class Period(msgspec.Struct, frozen=True):
         """The counted part in days; months and years have their mean length."""
         return self.count * _DAYS[self.unit]
 
+    def ends(self, began: datetime) -> datetime | None:
+        """When it is over if it began at that moment, in UTC. None: an event decides, or the calendar has no such year.
+
+        A month later is the same time of the same day of the next month; where that month has no such day, the end of
+        the month (Regulation (EEC, Euratom) No 1182/71, article 3(2)(c)).
+        """
+        return None if self.after is not None else _later(began.astimezone(UTC), self.count, self.unit)
+
+    def latest_beginning(self, over_by: datetime) -> datetime | None:
+        """The latest beginning from which it is over by that moment: it, and none later, `ends` by then.
+
+        None: an event decides, or it would have begun before the calendar does.
+        """
+        return None if self.after is not None else _later(over_by.astimezone(UTC), -self.count, self.unit)
+
     def __str__(self) -> str:
         length = f"{self.count} {self.unit}{'' if self.count == 1 else 's'}"
         if self.after is None:
             return length
         return f"{self.after} + {length}" if self.count else self.after
+
+
+def _later(moment: datetime, count: int, unit: str) -> datetime | None:
+    """The moment so many units later, or earlier where the count is negative; None outside the years 1 to 9999."""
+    try:
+        if unit not in ("month", "year"):
+            return moment + timedelta(**{f"{unit}s": count})
+        months = moment.year * 12 + moment.month - 1 + (count if unit == "month" else 12 * count)
+        month = moment.replace(year=months // 12, month=months % 12 + 1, day=1)
+        length = calendar.monthrange(month.year, month.month)[1]
+        if moment.day <= length:
+            return month.replace(day=moment.day)
+        # What ends with the month is over as the next one begins; what begins with it began before that.
+        following = datetime.combine(month.date(), time(), UTC) + timedelta(days=length)
+        return following if count > 0 else following - timedelta.resolution
+    except (OverflowError, ValueError):
+        return None
 
 
 def read_period(text: str) -> Period:

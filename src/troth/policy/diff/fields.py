@@ -133,7 +133,7 @@ _RULES: dict[str, Rule] = {
     "sources": _MORE, "by": _MORE, "required": _broader_when_true, "keeps": _longer_is_broader,
     "sensitive": _reverse(_MORE), "trackers": _trackers, "basis": _basis, "automated": _broader_when_true,
     "transfer": _transfer, "model": _model, "signals": _reverse(_MORE), "needs": _MORE,
-    "link_works": _reverse(_longer_is_broader), "lasts": _reverse(_longer_is_broader),
+    "link_works": _reverse(_longer_is_broader), "lasts": _longer_is_broader,
     "within": _longer_is_broader, "confirm_within": _longer_is_broader, "free": _broader_when_gone,
     "ahead": _reverse(_sooner_without), "recourse": _broader_when_gone, "until": _earlier_end,
     "void": _broader_when_true, "verified": _broader_when_gone, "kind": _same,

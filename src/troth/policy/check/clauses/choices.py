@@ -90,5 +90,7 @@ def ch5(subject: Subject) -> Outcome:
         return NotApplicable("There are no choices.")
     for choice in choices:
         if choice.lasts is not None:
-            return Missing(f"'{choice.id}' ends by itself after {choice.lasts}.", subject.path(choice, "lasts"))
+            return Missing(
+                f"An agreement to '{choice.id}' ends by itself after {choice.lasts}.", subject.path(choice, "lasts")
+            )
     return Satisfied(tuple(subject.path(choice) for choice in choices))

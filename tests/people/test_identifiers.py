@@ -8,8 +8,8 @@ import pytest
 
 from store_oracle import sqlite_url
 from troth.people import Identifier, People, open_people
-from troth.people.errors import IdentifierError, MissingIndexKeyError, UnsafeIndexKeyError
-from troth.people.identifiers import normalise
+from troth.people.errors import IdentifierError, MissingIndexKeyError, UnknownFormError, UnsafeIndexKeyError
+from troth.people.identifiers import normalise, parse_who
 from troth.people.keys import FILE
 from troth.policy.history import Policy
 from troth.store import Store, open_store
@@ -67,6 +67,51 @@ def test_not_the_same(kind: str, one: str, other: str) -> None:
 def test_refused(kind: str, value: str) -> None:
     with pytest.raises(IdentifierError):
         normalise(Identifier(kind, value))
+
+
+@pytest.mark.parametrize(
+    ("text", "who"),
+    [
+        ("0123456789abcdef" * 2, "0123456789abcdef" * 2),
+        ("email:ann@example.org", Identifier("email", "ann@example.org")),
+        ("account:4711", Identifier("account", "4711")),
+        ("account:ann@example.org", Identifier("account", "ann@example.org")),
+        ("account:" + "0" * 32, Identifier("account", "0" * 32)),
+        ("account:a:b", Identifier("account", "a:b")),
+        ("cookie:c1", Identifier("cookie", "c1")),
+    ],
+)
+def test_who_is_meant(text: str, who: object) -> None:
+    assert parse_who(text) == parse_who(text, bare=True) == who
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "4711", ":", "email", "phone:1", "emial:ann@example.org", "Email:a@b.org", "0" * 31, "A" * 32, "g" * 32],
+)
+def test_a_text_that_names_nobody(text: str) -> None:
+    for bare in (False, True):
+        with pytest.raises(
+            UnknownFormError, match=r"32 hex digits.*email:name@domain, account:…, or cookie:…"
+        ) as error:
+            parse_who(text, bare=bare)
+        assert "ann" not in str(error.value)  # errors end up in logs
+        assert "4711" not in str(error.value)
+    if text == "emial:ann@example.org":
+        assert "Did you mean email:…?" in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["email:ann", "account: ", "cookie:a b", "account:" + "x" * 513])
+def test_a_form_with_nothing_proper_in_it(text: str) -> None:
+    with pytest.raises(IdentifierError) as error:
+        parse_who(text)
+    assert not isinstance(error.value, UnknownFormError)
+
+
+def test_an_address_alone_is_taken_only_where_a_person_types_it() -> None:
+    assert parse_who("ann@example.org", bare=True) == Identifier("email", "ann@example.org")
+    with pytest.raises(UnknownFormError, match="is written email:name@domain"):
+        parse_who("ann@example.org")
 
 
 def test_a_representation_never_shows_the_value() -> None:

@@ -164,6 +164,22 @@ def test_reading_cannot_write(store: Store) -> None:
         connection.execute(text("CREATE TABLE mine (a int)"))
 
 
+def test_a_database_that_goes_away_while_it_is_read_is_told_as_such(store: Store) -> None:
+    def lose() -> None:
+        with store.read() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+            else:
+                driver = connection.connection.driver_connection
+                driver.set_progress_handler(lambda: driver.set_progress_handler(None, 1) or 1, 1)  # interrupts it once
+                connection.execute(text("SELECT count(*) FROM leaves"))
+
+    with pytest.raises(StoreUnavailableError):
+        lose()
+    with store.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM leaves")).scalar() == 0
+
+
 def test_an_entry_has_a_largest_size(store: Store, url: str) -> None:
     store.write(lambda unit: unit.append(b"x" * 65_535, b"\x00" * 32))
     with pytest.raises(ValueError, match="65535"):

@@ -13,6 +13,10 @@ class IdentifierError(PeopleError):
     """An identifier that cannot be one of its kind."""
 
 
+class UnknownFormError(IdentifierError):
+    """A text that names nobody: it is neither the id of a person nor an identifier with its kind before it."""
+
+
 class ChoiceError(PeopleError):
     """A choice, state, product, version or way of choosing that the policy or Troth does not know."""
 

@@ -18,11 +18,10 @@ from sqlalchemy import Connection, bindparam, func, select
 from troth.decision.bits import Choices
 from troth.decision.point import DecisionPoint
 from troth.decision.question import State
-from troth.people.changes import in_and_out
 from troth.people.errors import StaleChoicesError
 from troth.people.people import People
 from troth.people.persons import person_number
-from troth.people.reading import read_choices
+from troth.people.reading import read_stated
 from troth.people.table import CompactTable
 from troth.store.schema import choice_changes, choices, leaves, person_links, persons
 
@@ -85,6 +84,18 @@ class ChoiceIndex:
         """The choices of a person by id, ready for `DecisionPoint.decide`; of somebody unknown, none.
 
         StaleChoicesError: the index is too old to decide on; try again later. UnknownPersonError: this is no id.
+        StoreUnavailableError: the id was merged into another, and the store that knows into which is not there.
+        """
+        found = self.at_hand(person)
+        if found is None:
+            people = self._people
+            found = self._point.choices(read_stated(people.store, people.key, person, self._names))
+        return found
+
+    def at_hand(self, person: str) -> Choices | None:
+        """The same from memory alone, so that an event loop need not wait for the store.
+
+        None for an id that was merged into another since somebody noted it: then `choices`, in a thread.
         """
         if self._missing or self._monotonic() - self._at > self.limit:
             raise StaleChoicesError(
@@ -92,11 +103,14 @@ class ChoiceIndex:
                 f"{self.limit:g} s old at most. Nothing is decided on them; try again later."
             )
         value = self._table.get(person_number(person))
-        if value & 1:  # merged into another since somebody noted this id: the store knows into whom
-            people = self._people
-            states = in_and_out(read_choices(people.store, people.key, person))
-            return self._point.choices({name: state for name, state in states.items() if name in self._shift})
+        if value & 1:
+            return None
         return self._decoded.get(value) or self._decode(value)
+
+    @property
+    def people(self) -> People:
+        """The people whose choices it holds."""
+        return self._people
 
     @property
     def as_of(self) -> datetime:

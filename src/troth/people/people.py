@@ -33,7 +33,7 @@ from troth.people.identifiers import Identifier
 from troth.people.importing import Exported, Imported, Taken, judge
 from troth.people.keys import IndexKey, load_index_key
 from troth.people.persons import Registry
-from troth.people.reading import Standing, Who, read_choices, read_export, read_history, read_person, read_standing
+from troth.people.reading import Standing, Who, read_choices, read_export, read_history, read_persons, read_standing
 from troth.people.requests import Request
 from troth.people.strictness import State, choice_models
 from troth.policy.history import Policy
@@ -183,9 +183,13 @@ class People:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def find(self, identifier: Identifier) -> str | None:
-        """The id of the person whom an identifier is of, or None."""
-        return read_person(self.store, self.key, identifier)
+    def find(self, who: Who) -> str | None:
+        """The id of the person whom an identifier is of, or whom an id means now; None for nobody."""
+        return self.find_all((who,)).get(who)
+
+    def find_all(self, whos: Iterable[Who]) -> dict[Who, str]:
+        """The same of several at once, without those that are nobody's."""
+        return read_persons(self.store, self.key, whos)
 
     def current(self, who: Who) -> dict[str, Current]:
         """The choices of a person as they are now, by id; also those taken back. Nobody has none."""

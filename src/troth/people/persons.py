@@ -6,21 +6,17 @@ that a table in memory can go by it.
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 from sqlalchemy import bindparam, or_, select
 
 from troth.people.changes import CURRENT_OF, Act, Change, Current, Person, Scribe, read_current, set_current, stated
 from troth.people.errors import UnknownPersonError
-from troth.people.identifiers import Identifier
+from troth.people.identifiers import Identifier, is_person_id
 from troth.people.keys import IndexKey
 from troth.people.sealing import new_person_key
 from troth.people.strictness import Model, State, merge_states
 from troth.store import Unit
 from troth.store.schema import choices, identifiers, person_links, persons, to_micros
-
-_ID = re.compile(r"[0-9a-f]{32}\Z")
 
 FIND = (
     select(persons.c.id, persons.c.sealing_key)
@@ -53,7 +49,7 @@ ADD_LINK = person_links.insert().values({column.name: bindparam(column.name) for
 
 def person_number(person: str) -> int:
     """The 63-bit part of a person's id. UnknownPersonError: this is no id of a person."""
-    if not _ID.match(person):
+    if not is_person_id(person):
         raise UnknownPersonError("The id of a person is 32 hex digits.")
     return int(person[:16], 16) >> 1
 

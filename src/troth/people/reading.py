@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Select, bindparam, func, or_, select
 
-from troth.people.changes import CHANGE_COLUMNS, CURRENT_COLUMNS, Change, Current, read_change, read_current, stated
+from troth.people.changes import (
+    CHANGE_COLUMNS,
+    CURRENT_COLUMNS,
+    Change,
+    Current,
+    in_and_out,
+    read_change,
+    read_current,
+    stated,
+)
 from troth.people.identifiers import Identifier
 from troth.people.importing import Exported
 from troth.people.keys import IndexKey
@@ -53,11 +62,16 @@ class Standing(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
 
 
-def read_person(store: Store, key: IndexKey, identifier: Identifier) -> str | None:
-    """The id of the person whom an identifier is of, or None."""
+def read_persons(store: Store, key: IndexKey, whos: Iterable[Who]) -> dict[Who, str]:
+    """The ids of the persons meant, in one read; of an id, the one that it means now. Who is nobody is left out."""
+    found: dict[Who, str] = {}
     with store.read() as connection:
-        found = connection.execute(PERSON_OF, _values(key, identifier)).scalar()
-    return None if found is None else str(found)
+        for who in whos:
+            statement = _LIVING if isinstance(who, str) else PERSON_OF
+            person = connection.execute(statement, _values(key, who)).scalar()
+            if person is not None:
+                found[who] = str(person)
+    return found
 
 
 def read_choices(store: Store, key: IndexKey, who: Who) -> dict[str, Current]:
@@ -65,6 +79,12 @@ def read_choices(store: Store, key: IndexKey, who: Who) -> dict[str, Current]:
     statement = CURRENT_BY_ID if isinstance(who, str) else CURRENT_BY_IDENTIFIER
     with store.read() as connection:
         return read_current([tuple(row) for row in connection.execute(statement, _values(key, who))])
+
+
+def read_stated(store: Store, key: IndexKey, who: Who, names: Container[str]) -> dict[str, Literal["in", "out"]]:
+    """What a person said, as a decision point takes it that knows the choices `names`; of somebody unknown, nothing."""
+    said = in_and_out(read_choices(store, key, who))
+    return {name: state for name, state in said.items() if name in names}
 
 
 def read_history(store: Store, key: IndexKey, who: Who, choice: str | None) -> list[Change]:

@@ -7,7 +7,7 @@ person may refuse (opt-out), since both allow it there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from troth.policy.history import Policy
@@ -73,3 +73,21 @@ def merge_states(
         if weight(model, effective(merged, choice)) < wanted:
             merged[choice] = "out"
     return merged
+
+
+def narrow(names: Iterable[str], stored: Mapping[str, State], stated: Mapping[str, State]) -> dict[str, State]:
+    """The states that count when somebody else states choices for a person whose choices are stored.
+
+    They can refuse for the person and never agree: a stated in is heard only where in counts by what is stored too. Of
+    the choices `names` one is then out if out counts on either side, and else what counts by what is stored. Each state
+    is given for the choice itself, none is left to an ancestor; unset ones are left out.
+    """
+    heard = {name: state for name, state in stated.items() if state == "out" or effective(stored, name) == "in"}
+    narrowed: dict[str, State] = {}
+    for name in names:
+        state = "out" if effective(heard, name) == "out" else effective(stored, name)
+        # An unset choice has no ancestor among these: one that is stored in or out, or stated out, would count for it,
+        # and what could keep a stated out from it is an in that is stored, which would count for it as well.
+        if state != "unset":
+            narrowed[name] = state
+    return narrowed

@@ -44,16 +44,18 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that sees one state of the database and cannot change it. StoreUnavailableError: none now."""
+        """A connection that sees one state of the database and cannot change it.
+
+        StoreUnavailableError: none can be had now, or the database went away while it was being read.
+        """
         failures: Any = self._reading.dialect.dbapi
         try:
-            connection = self._reading.connect()
+            with self._reading.connect() as connection, connection.begin():
+                yield connection
         except Exception as problem:
             if isinstance(getattr(problem, "orig", problem), (failures.OperationalError, failures.InterfaceError)):
                 raise StoreUnavailableError(f"The database cannot be read now: {problem}") from problem
             raise
-        with connection, connection.begin():
-            yield connection
 
     def close(self) -> None:
         """Finish the units that wait, then close all connections."""

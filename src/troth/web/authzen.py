@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import msgspec
-from msgspec import UNSET
 
 from troth.decision.point import DecisionPoint
 from troth.decision.question import QuestionError
-from troth.web.authzen_request import Evaluations, Request, RequestError, ask, read_evaluation, read_evaluations
-from troth.web.authzen_response import MOST_MESSAGE, Answer, Written, explained, failed, written
+from troth.web.authzen_evaluation import Evaluator
+from troth.web.authzen_request import RequestError
+from troth.web.authzen_response import MOST_MESSAGE, Answer, Refused, explained
 from troth.web.headers import (
     DATA_HEADERS,
     STRICT_TRANSPORT_SECURITY,
@@ -35,6 +36,9 @@ from troth.web.headers import (
     send_text,
 )
 from troth.web.hosts import Hosts
+
+if TYPE_CHECKING:
+    from troth.people import ChoiceIndex
 
 EVALUATION = "/access/v1/evaluation"
 EVALUATIONS = "/access/v1/evaluations"
@@ -62,13 +66,6 @@ def _none() -> None:
     """The clock that leaves the time to the decision point."""
 
 
-class _Refused(Exception):  # noqa: N818 - not a failure of ours
-    """A request that is answered with an HTTP error and one line of text."""
-
-    def __init__(self, status: int, text: str, *more: Header) -> None:
-        self.status, self.text, self.more = status, text, more
-
-
 class _Gone(Exception):  # noqa: N818 - nobody is left to hear of it
     """The caller hung up."""
 
@@ -79,7 +76,8 @@ class DecisionRoutes:
     `clock` gives the present time, with a zone; without it the decision point takes its own. `public_url` is the
     address under which callers know this server (the specification wants https there); without it the metadata names
     the address that the request was sent to. `hosts` are the names that the server answers to; without them it
-    answers to all.
+    answers to all. With `people`, an index for the same decision point, `resource.id` says whose choices to decide on;
+    without them it says nothing, and the choices are those that a request states.
     """
 
     def __init__(
@@ -89,17 +87,16 @@ class DecisionRoutes:
         clock: Clock | None = None,
         public_url: str | None = None,
         hosts: Hosts | None = None,
+        people: ChoiceIndex | None = None,
     ) -> None:
-        self._point = point
-        self._clock = clock or _none
         self._public_url = public_url.rstrip("/") if public_url else None
         self._hosts = hosts
-        self._written = Written(_JSON)
+        evaluator = Evaluator(point, clock or _none, _JSON, people)
         self.routes: dict[str, Route] = {
             # Access Evaluation API: one decision
-            EVALUATION: self._route(self._evaluate, MOST_BYTES),
+            EVALUATION: self._route(evaluator.one, MOST_BYTES),
             # Access Evaluations API: several decisions
-            EVALUATIONS: self._route(self._evaluate_several, MOST_BYTES_OF_EVALUATIONS),
+            EVALUATIONS: self._route(evaluator.several, MOST_BYTES_OF_EVALUATIONS),
             METADATA: self.metadata,
         }
 
@@ -141,8 +138,11 @@ class DecisionRoutes:
         text = f"There is no such endpoint. {METADATA} lists those that are offered."
         await send_text(scope, send, 404, text, _request_id(scope))
 
-    def _route(self, evaluate: Callable[[bytes], Answer], most: int) -> Route:
-        """The handler of an evaluation endpoint: `evaluate` makes the response from a body of at most `most` bytes."""
+    def _route(self, evaluate: Callable[[bytes], Answer | Awaitable[Answer]], most: int) -> Route:
+        """The handler of an evaluation endpoint: `evaluate` makes the response from a body of at most `most` bytes.
+
+        It makes it at once, unless that takes the store.
+        """
 
         known = self._hosts.known if self._hosts is not None else ()
 
@@ -156,7 +156,7 @@ class DecisionRoutes:
                     return
                 content_type = headers.get(b"content-type")
                 if content_type != b"application/json" and not _is_json(content_type):
-                    raise _Refused(400, "Content-Type: a request is application/json, in UTF-8.")
+                    raise Refused(400, "Content-Type: a request is application/json, in UTF-8.")
                 length = headers.get(b"content-length", b"")
                 if len(length) > 4 and length.isdigit() and int(length) > most:
                     raise _too_large(most)
@@ -168,12 +168,13 @@ class DecisionRoutes:
                     body = await _rest(body, receive, most)
                 if len(body) > most:
                     raise _too_large(most)
-                fields, answer = evaluate(body)
+                found = evaluate(body)
+                fields, answer = found if isinstance(found, tuple) else await found
             except RequestError as error:
                 await send_text(scope, send, 400, str(error)[:MOST_MESSAGE], _request_id(scope))
             except QuestionError as error:
                 await send_text(scope, send, 400, explained(error), _request_id(scope))
-            except _Refused as refused:
+            except Refused as refused:
                 await send_text(scope, send, refused.status, refused.text, (*refused.more, *_request_id(scope)))
             except _Gone:
                 return
@@ -194,41 +195,7 @@ class DecisionRoutes:
 
     def _check_host(self, scope: Scope) -> None:
         if self._hosts is not None and (refusal := self._hosts.refusal(scope)):
-            raise _Refused(*refusal)
-
-    def _evaluate(self, body: bytes) -> Answer:
-        request, ignored = read_evaluation(body)
-        decision = ask(self._point, request, self._clock())
-        if not ignored and ((context := request.context) is UNSET or context.at is None):
-            return self._written(decision)
-        return self._written.of(written(decision, _time_of(request), ignored))
-
-    def _evaluate_several(self, body: bytes) -> Answer:
-        asked = read_evaluations(body)
-        if not isinstance(asked, Evaluations):
-            request, ignored = asked
-            return self._written.of(written(ask(self._point, request, self._clock()), _time_of(request), ignored))
-        # All of them are about the same present.
-        moment = self._clock() or datetime.now(UTC)
-        stop_at = {"execute_all": None, "deny_on_first_deny": False, "permit_on_first_permit": True}[asked.semantic]
-        answers: list[bytes] = []
-        for item in asked.items:
-            allowed = False
-            try:
-                request, ignored = asked.read(item)
-                decision = ask(self._point, request, moment)
-                answers.append(written(decision, _time_of(request), ignored))
-                allowed = decision.allowed
-            except RequestError as error:
-                answers.append(failed(400, str(error)))
-            except QuestionError as error:
-                answers.append(failed(400, explained(error), error.code))
-            except Exception:
-                log.exception("A decision failed")
-                answers.append(failed(500, "The decision failed, so nothing is allowed. Please try again."))
-            if allowed is stop_at:
-                break
-        return self._written.of(b'{"evaluations":[' + b",".join(answers) + b"]}")
+            raise Refused(*refusal)
 
 
 async def _rest(body: bytes, receive: Receive, most: int) -> bytes:
@@ -248,9 +215,9 @@ async def _rest(body: bytes, receive: Receive, most: int) -> bytes:
     return b"".join(parts)
 
 
-def _too_large(most: int) -> _Refused:
+def _too_large(most: int) -> Refused:
     # RFC 9110, section 15.5.14; the connection closes because the rest of the body is not read.
-    return _Refused(413, f"The body is larger than {most} bytes.", (b"connection", b"close"))
+    return Refused(413, f"The body is larger than {most} bytes.", (b"connection", b"close"))
 
 
 def _is_json(content_type: bytes | None) -> bool:
@@ -291,7 +258,3 @@ async def _refuse_method(scope: Scope, send: Send, allow: str) -> None:
         await send_text(scope, send, 204, "", more)
     else:
         await send_text(scope, send, 405, f"This address takes {allow}.", more)
-
-
-def _time_of(request: Request) -> datetime | None:
-    return None if request.context is UNSET else request.context.at

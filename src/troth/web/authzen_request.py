@@ -18,6 +18,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from troth.decision.bits import Choices
 from troth.decision.point import DecisionPoint
 from troth.decision.question import Decision, State
 
@@ -61,7 +62,7 @@ class ResourceProperties(msgspec.Struct, gc=False):
 
 
 class Resource(msgspec.Struct, gc=False):
-    """The data: `type` is the data term, `id` the person, who stays opaque."""
+    """The data: `type` is the data term, `id` the person, whom `authzen_people` may know."""
 
     type: str
     id: str
@@ -88,8 +89,11 @@ class Request(msgspec.Struct, gc=False):
     context: Context | UnsetType = UNSET
 
 
-def ask(point: DecisionPoint, request: Request, at: datetime | None = None) -> Decision:
-    """The decision on a request, at the time that it names, else at `at` (None: now). Raises QuestionError."""
+def ask(point: DecisionPoint, request: Request, at: datetime | None = None, choices: Choices | None = None) -> Decision:
+    """The decision on a request, at the time that it names, else at `at` (None: now). Raises QuestionError.
+
+    `choices` are the person's; without them, those that the request states.
+    """
     action = request.action
     resource = request.resource
     of_action = action.properties
@@ -106,7 +110,8 @@ def ask(point: DecisionPoint, request: Request, at: datetime | None = None) -> D
         recipient=context.recipient,
         product=context.product,
         moment=context.moment,
-        choices=cast("dict[str, State] | None", context.choices),  # the decision point checks the states
+        # The decision point checks the states.
+        choices=cast("dict[str, State] | None", context.choices) if choices is None else choices,
         given=context.given or (),
         at=at if context.at is None else context.at,
         collected_under=held.collected_under,
@@ -122,6 +127,7 @@ _NOT_HELD = ResourceProperties()
 PLACES = {
     "action": "action.name",
     "data": "resource.type",
+    "person": "resource.id",
     "purpose": "action.properties.purpose",
     "recipient": "context.recipient",
     "product": "context.product",

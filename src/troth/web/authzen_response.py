@@ -22,6 +22,13 @@ _MOST_REMEMBERED = 8192
 Answer = tuple[tuple[Header, ...], bytes]
 
 
+class Refused(Exception):  # noqa: N818 - not a failure of ours
+    """A request that is answered with an HTTP error and one line of text."""
+
+    def __init__(self, status: int, text: str, *more: Header) -> None:
+        self.status, self.text, self.more = status, text, more
+
+
 class DecisionContext(msgspec.Struct, gc=False):
     """What comes with a decision. `at` and `ignored` only where the request gives cause."""
 

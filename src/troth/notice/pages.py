@@ -32,18 +32,24 @@ class Page(msgspec.Struct, frozen=True):
     status: int = 200
 
 
-def find(
-    policy: Policy, address: str, at: datetime, language: str | None = None, published: tuple[Published, ...] = ()
+def find(  # noqa: PLR0917
+    policy: Policy,
+    address: str,
+    at: datetime,
+    language: str | None = None,
+    published: tuple[Published, ...] = (),
+    choices: bool = False,
 ) -> Page | None:
     """The page at an address (a path without its leading slash), or None where there is none.
 
     `language` is what the reader prefers; an address that begins with a language of the policy says it itself.
-    `published` says which versions are in the record: their pages then lead to their proofs.
+    `published` says which versions are in the record: their pages then lead to their proofs. `choices`: there are pages
+    on which people choose, and these lead there.
     """
     if address in STATIC:
         return Page((HERE / address).read_bytes(), STATIC[address])
     moment = moments.last_change(policy, at)
-    return _found(policy, address, moment, language, published)
+    return _found(policy, address, moment, language, published, choices)
 
 
 def addresses(policy: Policy, at: datetime) -> Iterator[str]:
@@ -105,8 +111,8 @@ class _Missing(msgspec.Struct, frozen=True):
 
 
 @lru_cache(maxsize=1024)
-def _found(
-    policy: Policy, address: str, at: datetime, language: str | None, published: tuple[Published, ...]
+def _found(  # noqa: PLR0917
+    policy: Policy, address: str, at: datetime, language: str | None, published: tuple[Published, ...], choices: bool
 ) -> Page | None:
     version = policy.in_force(at)
     known = languages(version) if version is not None else languages(policy.versions[0])
@@ -117,7 +123,9 @@ def _found(
     shown = language if language in known else known[0]
 
     def view_of(shown_version: Version, moment: datetime) -> View:
-        return View(policy, shown_version, moment, address, shown, prefixed, now=at, published=published)
+        return View(
+            policy, shown_version, moment, address, shown, prefixed, now=at, published=published, choices=choices
+        )
 
     if address.startswith("policy/versions"):
         return _archived(policy, address, at, view_of)

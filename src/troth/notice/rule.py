@@ -28,14 +28,18 @@ from troth.policy.model import (
 )
 from troth.policy.values import Text
 
+# The pages of a server on which people choose; a policy names them in `at`.
+PAGES = frozenset({"choices", "unsubscribe"})
+
 
 class Item(msgspec.Struct, frozen=True):
-    """One thing named in a line, with what it leads to: a statement, a covered site or product, or an address."""
+    """One thing named in a line, with what it leads to: a statement, a covered site, a page, or another address."""
 
     text: str
     statement: str | None = None
     product: str | None = None
     link: str | None = None
+    page: str | None = None
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -295,4 +299,5 @@ def _page(at: str | None) -> list[Line]:
         return []
     if at.startswith(("https://", "http://")):
         return [Line("Page", (Item(at, link=at),))]
-    return _text("Page", words.title(at.strip("/")))
+    name = at.strip("/")
+    return [Line("Page", (Item(words.title(name), page=name if name in PAGES else None),))]

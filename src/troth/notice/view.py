@@ -57,7 +57,8 @@ class View(msgspec.Struct, frozen=True):
 
     `at` is the moment for which the version is shown, `now` the present. `address` is that of the page, without a
     leading slash and without its language; `prefixed`: it lies below `/xx/`. `rooted`: its links begin with a slash.
-    `published` says which versions are in the record; a notice from files has none.
+    `published` says which versions are in the record; a notice from files has none. `choices`: people can choose here,
+    on pages that a server has and a notice from files has not.
     """
 
     policy: Policy
@@ -69,6 +70,7 @@ class View(msgspec.Struct, frozen=True):
     rooted: bool = False
     now: datetime | None = None
     published: tuple[Published, ...] = ()
+    choices: bool = False
 
     def publication(self, version: Version) -> Published | None:
         """That a version was published, if it was."""
@@ -128,6 +130,8 @@ class View(msgspec.Struct, frozen=True):
             return self.statement_url(item.statement)
         if item.product is not None:
             return self.url(f"products/{item.product}") if self.current() else None
+        if item.page is not None:
+            return self.url(item.page) if self.choices else None
         return item.link
 
     def say(self, text: Text) -> Markup:
@@ -147,9 +151,9 @@ class View(msgspec.Struct, frozen=True):
 
 
 @cache
-def _environment() -> Environment:
+def _environment(folder: Path | None) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=FileSystemLoader([*([folder] if folder else []), HERE / "templates"]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -169,5 +173,11 @@ def _environment() -> Environment:
 
 def render(template: str, view: View, **values: object) -> bytes:
     """The bytes of a page: the template filled, indentation and empty lines taken out."""
-    text = _environment().get_template(template).render(view=view, version=view.version, policy=view.policy, **values)
+    return render_from(None, template, view, **values)
+
+
+def render_from(folder: Path | None, template: str, view: View, **values: object) -> bytes:
+    """The same from a folder with templates of another room, which may build on those of the notice."""
+    found = _environment(folder).get_template(template)
+    text = found.render(view=view, version=view.version, policy=view.policy, **values)
     return re.sub(r"\n\s+", "\n", text).strip().encode() + b"\n"

@@ -25,6 +25,14 @@ class UnknownPersonError(PeopleError):
     """There is no person with that id, or the person was erased."""
 
 
+class UnknownPassError(PeopleError):
+    """A link that this Troth did not make, or that was changed on its way."""
+
+
+class ExpiredPassError(PeopleError):
+    """A link that worked once and is too old now."""
+
+
 class OtherRequestError(PeopleError):
     """The same key came before with another request; nothing was changed."""
 

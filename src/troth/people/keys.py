@@ -1,8 +1,9 @@
 """The key of the identifiers. It lies in a file `people.key` (mode 0600) beside the record's, outside the database.
 
 From its 32 random bytes HKDF-SHA-256 (RFC 5869) derives one key for each use: one for each kind of identifier, one for
-the keys of requests, one that wraps the keys of persons, and a check value that the database keeps, so that a database
-is never used with the key of another one. Whoever has the database and not this file can find nobody in it.
+the keys of requests, one that wraps the keys of persons, one each for links, codes and the cookie of a browser, and a
+check value that the database keeps, so that a database is never used with the key of another one. Whoever has the
+database and not this file can find nobody in it.
 """
 
 from __future__ import annotations
@@ -36,12 +37,15 @@ Random = Callable[[int], bytes]
 class IndexKey:
     """The derived keys. Holds no identifier."""
 
-    __slots__ = ("_kinds", "_requests", "check", "wrapping")
+    __slots__ = ("_kinds", "_requests", "browsers", "check", "codes", "passes", "wrapping")
 
     def __init__(self, seed: bytes) -> None:
         self._kinds = {kind: _derive(seed, f"identifier {kind}") for kind in KINDS}
         self._requests = _derive(seed, "requests")
         self.wrapping = _derive(seed, "persons")
+        self.passes = _derive(seed, "passes", 64)
+        self.codes = _derive(seed, "codes")
+        self.browsers = _derive(seed, "browsers")
         self.check = _derive(seed, "check")[:16].hex()
 
     def blind(self, identifier: Identifier) -> bytes:
@@ -109,5 +113,5 @@ def _set_check(unit: Unit, value: str) -> str:
     return value
 
 
-def _derive(seed: bytes, use: str) -> bytes:
-    return HKDF(SHA256(), 32, None, f"troth people: {use}".encode()).derive(seed)
+def _derive(seed: bytes, use: str, size: int = 32) -> bytes:
+    return HKDF(SHA256(), size, None, f"troth people: {use}".encode()).derive(seed)

@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 VERSION_TABLE = "troth_schema"
 
 metadata = MetaData()
@@ -193,6 +193,20 @@ requests = Table(
     Column("result", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     comment="What was answered to a request, by an HMAC of the caller's key, so that sending it twice does it once.",
+)
+
+codes = Table(
+    "codes",
+    metadata,
+    Column("blind", LargeBinary, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("sent_at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("sent", Integer, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Index("codes_until", "until"),
+    comment="The code that opens an address's choices, as an HMAC; kept for addresses that nobody has too, for a day.",
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,8 +1,9 @@
 """The headers that every response of Troth carries, and how they get onto responses that others write.
 
 `SECURITY_HEADERS` go onto every response, whatever its status; decisions, which are no pages, carry those that matter
-for data. `secured` puts them onto all responses of an ASGI app and takes out what Troth never sends: cookies, and the
-name of the software. `send_text` writes a short plain answer that carries them too.
+for data, and what covered sites load carries `EMBEDDED_HEADERS`. `secured` puts them onto all responses of an ASGI app
+and takes out what Troth never sends: cookies, and the name of the software. The one exception is the cookie in which a
+browser remembers a choice, where that is set. `send_text` writes a short plain answer with the same headers.
 """
 
 from __future__ import annotations
@@ -46,6 +47,13 @@ SECURITY_HEADERS: tuple[Header, ...] = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 
+# What covered sites load from here: the tag, the banner and its stylesheet. It is there for others, and no page.
+EMBEDDED_HEADERS: tuple[Header, ...] = (
+    *DATA_HEADERS,
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+)
+
 # RFC 6797: only over TLS, where it means something.
 STRICT_TRANSPORT_SECURITY: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
@@ -53,19 +61,18 @@ NEVER_SENT = frozenset({b"set-cookie", b"server", b"x-powered-by"})
 _SET_HERE = frozenset(name for name, _ in (*SECURITY_HEADERS, STRICT_TRANSPORT_SECURITY))
 
 
-def security_headers(scope: Scope) -> tuple[Header, ...]:
+def security_headers(scope: Scope, headers: tuple[Header, ...] = SECURITY_HEADERS) -> tuple[Header, ...]:
     """The security headers of a response to a request: HSTS is among them when the request came over TLS."""
-    if scope.get("scheme") == "https":
-        return (*SECURITY_HEADERS, STRICT_TRANSPORT_SECURITY)
-    return SECURITY_HEADERS
+    return (*headers, STRICT_TRANSPORT_SECURITY) if scope.get("scheme") == "https" else headers
 
 
-def secured(app: App) -> App:
-    """The same app with the security headers on all its responses, without cookies.
+def secured(app: App, headers: tuple[Header, ...] = SECURITY_HEADERS, cookie: bytes | None = None) -> App:
+    """The same app with the security headers on all its responses, without cookies but the one of that name.
 
     An exception that the app lets out becomes a plain 500 with the same headers, and is logged without anything about
     the caller.
     """
+    kept_cookie = None if cookie is None else cookie + b"="
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -77,12 +84,8 @@ def secured(app: App) -> App:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                kept = [
-                    header
-                    for header in message.get("headers", ())
-                    if (name := bytes(header[0]).lower()) not in NEVER_SENT and name not in _SET_HERE
-                ]
-                message = {**message, "headers": [*kept, *security_headers(scope)]}
+                kept = [header for header in message.get("headers", ()) if _is_sent(header, kept_cookie)]
+                message = {**message, "headers": [*kept, *security_headers(scope, headers)]}
             await send(message)
 
         try:
@@ -94,6 +97,14 @@ def secured(app: App) -> App:
             await send_text(scope, send, 500, "Something went wrong here. It is not your fault; please try again.")
 
     return serve
+
+
+def _is_sent(header: Header, cookie: bytes | None) -> bool:
+    """Whether a header of an app is sent as it is."""
+    name = bytes(header[0]).lower()
+    if name == b"set-cookie" and cookie is not None and bytes(header[1]).startswith(cookie):
+        return True
+    return name not in NEVER_SENT and name not in _SET_HERE
 
 
 async def send_text(scope: Scope, send: Send, status: int, text: str, more: Iterable[Header] = ()) -> None:

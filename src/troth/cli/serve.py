@@ -1,4 +1,4 @@
-"""`troth up` and `troth serve`: the notice, the decision point and the record over HTTP."""
+"""`troth up` and `troth serve`: the notice, people's choices, the decision point and the record over HTTP."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import typer
 from rich.text import Text
 
 from troth.cli.record import opened_log, publish_checked
+from troth.cli.settings import flagship
 from troth.cli.terminal import configured, fail, moment, out, read_policy
 
 if TYPE_CHECKING:
+    from troth.people import People
     from troth.policy.history import Policy
     from troth.record.log import Log
 
@@ -32,7 +34,7 @@ def up(port: Port = None, policy: Draft = None, at: At = None) -> None:
         return
     with opened_log(create=True) as log:
         publish_checked(log, read_policy(None))
-        _serve_published(log, None, port, at)
+        _serve_published(log, None, port, at, demonstrate=True)
 
 
 def serve(
@@ -49,21 +51,41 @@ def serve(
         _serve_published(log, host, port, at)
 
 
-def _serve_published(log: Log, host: str | None, port: int | None, at: str | None) -> None:
+def _serve_published(
+    log: Log, host: str | None, port: int | None, at: str | None, *, demonstrate: bool = False
+) -> None:
+    from troth.people import PeopleError, open_people
     from troth.record.published import published_policy
 
     read = published_policy(log.store)
     if read is None:
         fail("Nothing is published yet.", "`troth publish` publishes the configured policy; `--policy` shows a draft.")
     log.sign()
-    _serve(read, log, host, port, at)
+    try:
+        people = open_people(log.store, configured().keys, read)
+    except PeopleError as error:
+        fail(str(error))
+    _serve(read, log, host, port, at, people, demonstrate)
 
 
-def _serve(policy: Policy, log: Log | None, host: str | None, port: int | None, at: str | None) -> None:
+def _serve(
+    policy: Policy,
+    log: Log | None,
+    host: str | None,
+    port: int | None,
+    at: str | None,
+    people: People | None = None,
+    demonstrate: bool = False,
+) -> None:
     configuration = configured()
     fixed = moment(at, "--at") if at else None
+    # What people choose is chosen now; at another time the pages can only be looked at.
+    people = None if fixed else people
+    pages = flagship() / "site" if demonstrate and people and configuration.policy == flagship() else None
 
     from troth.web import server
+    from troth.web.choices.mail import make_post
+    from troth.web.demonstration import sites
 
     def ready(url: str) -> None:
         shown = policy.in_force(fixed or datetime.now(UTC))
@@ -78,9 +100,19 @@ def _serve(policy: Policy, log: Log | None, host: str | None, port: int | None, 
             out.print(Text.assemble(("Troth", "bold"), who))
         out.print(Text.assemble("  the overview    ", (f"{url}/", "bold underline")))
         out.print(Text.assemble("  the policy      ", f"{url}/policy"))
+        if people:
+            out.print(Text.assemble("  your choices    ", f"{url}/choices"))
         if log:
             out.print(Text.assemble("  the record      ", f"{url}/log/"))
         out.print(Text.assemble("  the decisions   ", f"{url}/access/v1/evaluation  (OpenID AuthZEN 1.0)"))
+        if pages and shown:
+            for name in list(sites(shown))[:1]:
+                address = f"http://{name}:{url.rpartition(':')[2]}/"
+                out.print(
+                    Text.assemble("  a covered site  ", (address, "bold underline"), "  with the banner, as an example")
+                )
+        if people and "://" not in configuration.mail:
+            out.print(Text(f"Mail is not sent but kept in {configuration.mail}; `mail` in troth.toml changes that."))
         out.print(Text("Stop it with Ctrl-C.", style="dim"))
 
     try:
@@ -92,6 +124,9 @@ def _serve(policy: Policy, log: Log | None, host: str | None, port: int | None, 
             ready=ready,
             log=log,
             site=configuration.site,
+            people=people,
+            post=make_post(configuration.mail),
+            demonstration=pages,
         )
     except server.ServerError as error:
         fail(error.message)

@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keys: Path
     log: str
     site: str | None
+    mail: str
 
 
 KEYS = {
@@ -44,6 +45,7 @@ KEYS = {
     "keys": "The directory of the record's signing key and last checkpoint. Below `data` without it.",
     "log": "The name of the record: a host name and path under your control, which never changes.",
     "site": "The address under which people read the pages, where a proxy on this machine passes them on.",
+    "mail": "How codes are mailed: smtp://user:password@host:587, smtps://…, or a folder. `mail` in `data` without it.",
     "host": "The address to listen on. Loopback only until service keys exist.",
     "port": "The port to listen on.",
 }
@@ -91,12 +93,22 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
         keys=directory / text("keys", "keys") if "keys" in values else data / "keys",
         log=text("log", "localhost/log"),
         site=_site(text("site", "")) if "site" in values else None,
+        mail=_mail(text("mail", ""), directory) if "mail" in values else str(data / "mail"),
     )
 
 
 def _site(text: str) -> str:
     if not re.match(r"https?://[^/\s]+/?$", text):
         raise SettingsError(f"`site`: '{text}' is not the address of a site, such as https://privacy.example.org.")
+    return text
+
+
+def _mail(text: str, directory: Path) -> str:
+    if "://" not in text:
+        return str(directory / text)
+    if not re.match(r"smtps?://(?:[^/@\s]+@)?[^/@:\s]+(?::[0-9]+)?/?$", text):
+        shown = re.sub(r"//[^/@]*@", "//…@", text)  # never the password
+        raise SettingsError(f"`mail`: '{shown}' is not the address of a mail server like smtp://mail.example.org:587.")
     return text
 
 

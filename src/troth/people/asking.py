@@ -1,8 +1,8 @@
 """Whether a person must be asked again: only when the policy changed in a way that the choice was not about.
 
-The difference of the version that the person chose under and the one in force says which choices its changes ask about
-again (`troth.policy.diff`, by GDPR articles 6(4), 7 and 13(3)). Nobody is asked for any other reason: whoever asks until
-the answer suits has not asked.
+The difference of the version that the person chose under and the one in force says which choices its changes ask
+about again (`troth.policy.diff`, by GDPR articles 6(4), 7 and 13(3)). Nobody is asked for any other reason: whoever
+asks until the answer suits has not asked.
 """
 
 from __future__ import annotations

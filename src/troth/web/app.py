@@ -2,7 +2,8 @@
 
 The decision route is the one that every gate of an application calls, so nothing stands between it and the server; the
 pages are Litestar's. Whatever the path, the request must be sent to a name that this server answers to, and the
-response carries the security headers.
+response carries the security headers. With people there are the pages of choices too, and decisions know what people
+chose.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from troth.web.headers import App, Receive, Scope, Send, secured, send_text
 from troth.web.hosts import Hosts
 
 if TYPE_CHECKING:
+    from troth.people import ChoiceIndex, People
     from troth.record.log import Log
+    from troth.web.choices.app import ChoicePages
+    from troth.web.choices.mail import Post
 
 
 def _now() -> datetime:
@@ -31,14 +35,29 @@ class WebApp:
     """An ASGI app: decisions in front, pages behind. With `tls` a proxy in front of the pages speaks TLS."""
 
     def __init__(
-        self, decisions: DecisionRoutes, pages: App, hosts: Hosts, record: App | None = None, tls: bool = False
+        self,
+        decisions: DecisionRoutes,
+        pages: App,
+        hosts: Hosts,
+        *,
+        record: App | None = None,
+        choices: ChoicePages | None = None,
+        index: ChoiceIndex | None = None,
+        tls: bool = False,
     ) -> None:
         self._decisions = decisions
         self._routes = decisions.routes
         self._pages = secured(pages)
         self._hosts = hosts
         self._record = record and secured(record)
+        self._choices = choices
+        self._index = index
         self._tls = tls
+
+    def close(self) -> None:
+        """Stop following what people choose; decisions about people are refused from then on."""
+        if self._index is not None:
+            self._index.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or the start and end of the server's life."""
@@ -57,6 +76,8 @@ class WebApp:
                 await send_text(scope, send, *refusal)
             elif self._record is not None and (path == "/log" or path.startswith("/log/")):
                 await self._record(scope, receive, send)
+            elif self._choices is not None and self._choices.takes(path):
+                await self._choices(scope, receive, send)
             else:
                 await self._pages(scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -74,6 +95,8 @@ def make_app(
     pages: App | None = None,
     log: Log | None = None,
     site: str | None = None,
+    people: People | None = None,
+    post: Post | None = None,
 ) -> WebApp:
     """The web application of a policy.
 
@@ -81,23 +104,37 @@ def make_app(
     `public_url` is the address under which callers know this server. `pages` takes the place of Troth's own pages.
     `site` is the address under which people read the pages, where a proxy on this machine passes it on; if that address
     is https, the pages say so (HSTS). Decisions are not answered under it: callers cannot show yet who they are.
-    With a `log` the record is served too, and the versions of the policy that are in it lead to their proofs.
+    With a `log` the record is served too, and the versions of the policy that are in it lead to their proofs. With
+    `people` as well, who then go by this policy, they can choose: `post` is how codes reach them. Such an application
+    follows what people choose until it is closed.
     """
     clock_of_pages = clock or _now
+    point = DecisionPoint(policy)
     record = None
     published: tuple[Published, ...] = ()
     if log is not None:
         from troth.web.record import RecordRoutes, publications  # noqa: PLC0415 - likewise
 
-        record = RecordRoutes(log, policy, clock_of_pages)
+        record = RecordRoutes(log, policy, clock_of_pages, choices=people is not None)
         published = publications(log, policy)
+    index, choices = None, None
+    if log is not None and people is not None and post is not None:
+        from troth.people import ChoiceIndex  # noqa: PLC0415 - likewise
+        from troth.web.choices.app import ChoicePages  # noqa: PLC0415 - likewise
+        from troth.web.choices.desk import Desk  # noqa: PLC0415 - likewise
+
+        people.use(policy)
+        index = ChoiceIndex(people, point)
+        index.follow()
+        choices = ChoicePages(Desk(people, point, log, clock_of_pages, post, site, published))
     if pages is None:
         from troth.web.pages import make_pages  # noqa: PLC0415 - only who serves pages pays for loading them
 
-        pages = cast("App", make_pages(policy, clock_of_pages, published))
+        pages = cast("App", make_pages(policy, clock_of_pages, published, choices is not None))
     hosts = tuple(hosts)
     names = Hosts(hosts)
-    decisions = DecisionRoutes(DecisionPoint(policy), clock=clock, public_url=public_url, hosts=names)
+    decisions = DecisionRoutes(point, clock=clock, public_url=public_url, hosts=names, people=index)
     parts = urlsplit(site or "")
     names_of_pages = Hosts((*hosts, parts.hostname)) if parts.hostname else names
-    return WebApp(decisions, pages, names_of_pages, record, tls=parts.scheme == "https")
+    tls = parts.scheme == "https"
+    return WebApp(decisions, pages, names_of_pages, record=record, choices=choices, index=index, tls=tls)

@@ -1,6 +1,7 @@
 """Serves the versions that are published now: one that is published while the server runs is served from then on.
 
-The same look at the store signs for the entries of the record that no checkpoint covers yet.
+The same look at the store signs for the entries of the record that no checkpoint covers yet, and lets agreements lapse
+that were given for a time.
 
 The policy and everything made from it are immutable, so a new version means a new application, made beside the old one
 and put in its place at once. A request is answered by one of the two, never by a mixture.
@@ -12,10 +13,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from troth.people import People
 from troth.policy.history import Policy
 from troth.record.log import Log
 from troth.record.published import published_policy
-from troth.web.headers import App, Receive, Scope, Send
+from troth.web.app import WebApp
+from troth.web.headers import Receive, Scope, Send
 
 EVERY = 1.0  # seconds between two looks at the store
 log_ = logging.getLogger("troth.web")
@@ -24,8 +27,16 @@ log_ = logging.getLogger("troth.web")
 class LiveApp:
     """An ASGI app around the one of the published policy."""
 
-    def __init__(self, log: Log, policy: Policy, make: Callable[[Policy], App], every: float = EVERY) -> None:
+    def __init__(
+        self,
+        log: Log,
+        policy: Policy,
+        make: Callable[[Policy], WebApp],
+        every: float = EVERY,
+        people: People | None = None,
+    ) -> None:
         self._log = log
+        self._people = people
         self._policy = policy
         self._make = make
         self._every = every
@@ -45,6 +56,7 @@ class LiveApp:
             elif message["type"] == "lifespan.shutdown":
                 if self._watching is not None:
                     self._watching.cancel()
+                self._app.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -58,13 +70,16 @@ class LiveApp:
                 log_.exception("The store could not be asked for published versions; the known ones are served on.")
 
     def look(self) -> bool:
-        """Sign for entries that are new, look for new versions, and serve those; whether there were any."""
+        """Let agreements lapse, sign for new entries, look for new versions and serve those; whether there were any."""
+        if self._people is not None:
+            self._people.lapse()
         latest = self._log.latest()
         if self._log.size() > (latest.head.size if latest else 0):
             self._log.sign()
         policy = published_policy(self._log.store, self._policy.id, known=self._policy)
         if policy is None or policy is self._policy:
             return False
-        self._app = self._make(policy)
+        before, self._app = self._app, self._make(policy)
+        before.close()
         self._policy = policy
         return True

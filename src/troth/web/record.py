@@ -40,10 +40,11 @@ class Found(msgspec.Struct, frozen=True):
 class RecordRoutes:
     """An ASGI app for `/log/` and everything below."""
 
-    def __init__(self, log: Log, policy: Policy, clock: Callable[[], datetime]) -> None:
+    def __init__(self, log: Log, policy: Policy, clock: Callable[[], datetime], choices: bool = False) -> None:
         self._log = log
         self._policy = policy
         self._clock = clock
+        self._choices = choices
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -124,7 +125,9 @@ class RecordRoutes:
         published = publications(self._log, self._policy)
         summary = self._log.summary()
         latest = summary.latest
-        view = View(self._policy, version, now, "log/", version.language, now=now, published=published)
+        view = View(
+            self._policy, version, now, "log/", version.language, now=now, published=published, choices=self._choices
+        )
         return render(
             "record.html",
             view,

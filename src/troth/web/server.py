@@ -16,6 +16,7 @@ import socket
 import threading
 from collections.abc import Callable, Generator, Iterable
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -26,7 +27,9 @@ from troth.web.authzen import Clock
 from troth.web.headers import App
 
 if TYPE_CHECKING:
+    from troth.people import People
     from troth.record.log import Log
+    from troth.web.choices.mail import Post
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8768
@@ -63,11 +66,15 @@ def serve(
     ready: Callable[[str], None] | None = None,
     log: Log | None = None,
     site: str | None = None,
+    people: People | None = None,
+    post: Post | None = None,
+    demonstration: Path | None = None,
 ) -> None:
     """Serve a policy (or the file or directory that holds it) until SIGINT or SIGTERM, then return.
 
     With a `log`, the policy is the published one in it: the record is served too, and so is every version that is
-    published while the server runs.
+    published while the server runs. With `people`, they choose on pages of this server. `demonstration` is a folder of
+    pages that are served as the covered sites whose names end in `.localhost`.
 
     Port 0 takes any free port. `ready` is called with the server's URL once it answers. See `make_app` for the rest.
     Raises ServerError when the server cannot listen, PolicyError when the policy cannot be read.
@@ -79,7 +86,9 @@ def serve(
         names = (*hosts, _in_url(host))
 
         def make(policy: Policy) -> WebApp:
-            return make_app(policy, clock=clock, hosts=names, public_url=public_url, log=log, site=site)
+            return make_app(
+                policy, clock=clock, hosts=names, public_url=public_url, log=log, site=site, people=people, post=post
+            )
 
         app: App
         if log is None:
@@ -87,7 +96,11 @@ def serve(
         else:
             from troth.web.live import LiveApp  # noqa: PLC0415 - only who serves a record pays for loading it
 
-            app = LiveApp(log, policy, make)
+            app = LiveApp(log, policy, make, people=people)
+            if demonstration is not None and people is not None:
+                from troth.web.demonstration import Demonstration  # noqa: PLC0415 - only who shows it pays for it
+
+                app = Demonstration(app, people, demonstration, site or url_of(listener))
         server(app, ready=ready and (lambda: ready(url_of(listener)))).run(sockets=[listener])
     finally:
         listener.close()

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from troth.people.changes import STATES, Act, Actor, Current, How
 from troth.people.errors import ChoiceError
-from troth.people.strictness import State
+from troth.people.strictness import Model, State
 from troth.policy.history import Policy
 from troth.policy.model import Version
 from troth.policy.problems import nearest
@@ -41,6 +41,16 @@ def check_states(states: Mapping[str, State], version: Version | None = None) ->
             declared = [entry.id for entry in version.choices]
             if choice not in declared:
                 raise _unknown("choice of the policy", choice, declared)
+
+
+def model_of(models: Mapping[str, Model], choice: str) -> Model:
+    """How a choice of any version works. ChoiceError: no version declares it."""
+    model = models.get(choice)
+    if model is None:
+        near = nearest(choice, list(models))
+        hint = f" Did you mean '{near}'?" if near else ""
+        raise ChoiceError(f"No version of the policy declares the choice '{choice}'.{hint}")
+    return model
 
 
 def act_of(
@@ -92,4 +102,5 @@ def signal_states(version: Version, current: Mapping[str, Current], signal: str)
 
 def _unknown(what: str, found: str, known: list[str]) -> ChoiceError:
     near = nearest(found, known)
-    return ChoiceError(f"'{found}' is not a {what}." + (f" Did you mean '{near}'?" if near else ""))
+    hint = f"Did you mean '{near}'?" if near else f"There are: {', '.join(known) or 'none'}."
+    return ChoiceError(f"'{found}' is not a {what}. {hint}")

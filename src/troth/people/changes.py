@@ -110,9 +110,10 @@ class Scribe:
     def enter(self, unit: Unit, kind: str, person: Person, values: dict[str, object]) -> tuple[int, str]:
         """An entry about a person with its sealed opening; its index and event."""
         event, salt = new_event(self.random), new_salt(self.random)
-        leaf = append(unit, make_entry(kind, event, unit.at, values, salt))
         opening = make_opening(kind, event, salt, values)
+        # Sealed first: a key that does not fit is found out before anything is written.
         sealed = seal_opening(self.wrapping, person.id, person.sealing_key, opening, self.random)
+        leaf = append(unit, make_entry(kind, event, unit.at, values, salt))
         unit.change(ADD_OPENING, {"event": event, "leaf": leaf, "person": person.id, "sealed": sealed})
         return leaf, event
 

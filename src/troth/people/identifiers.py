@@ -74,12 +74,12 @@ def parse_who(text: str, *, bare: bool = False) -> Identifier | str:
     kind, colon, value = text.partition(":")
     if not colon and "@" in text:
         if not bare:
-            raise UnknownFormError(f"An e-mail address is written email:name@domain. There are: {FORMS}.")
+            raise UnknownFormError(f"An e-mail address is written email:name@domain. There are: {FORMS}")
         kind, value = "email", text
     elif not colon or kind not in KINDS:
         near = nearest(kind, KINDS) if colon else None
         hint = f" Did you mean {near}:…?" if near else ""
-        raise UnknownFormError(f"This names nobody.{hint} There are: {FORMS}.")
+        raise UnknownFormError(f"This names nobody.{hint} There are: {FORMS}")
     identifier = Identifier(cast("IdentifierKind", kind), value)
     normalise(identifier)
     return identifier

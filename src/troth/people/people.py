@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
 
-from troth.people.acting import act_of, check_states, optional_states, signal_states, version_for
+from troth.people.acting import act_of, check_states, model_of, optional_states, signal_states, version_for
 from troth.people.asking import why_ask
 from troth.people.changes import (
     CHANGE_AT,
@@ -28,7 +29,7 @@ from troth.people.changes import (
     read_change,
     read_current,
 )
-from troth.people.errors import ChoiceError
+from troth.people.errors import ChoiceError, PeopleError
 from troth.people.identifiers import Identifier
 from troth.people.importing import Exported, Imported, Taken, judge
 from troth.people.keys import IndexKey, load_index_key
@@ -51,10 +52,14 @@ class Follower(Protocol):
 
 
 class Linked(msgspec.Struct, frozen=True):
-    """What linking or unlinking led to: the person's id from now on, and the changes of choices that came with it."""
+    """What linking or unlinking led to: the person's id from now on, and the changes of choices that came with it.
+
+    `before` is the person whose identifier it was until then, None for one that was nobody's.
+    """
 
     person: str
     changes: tuple[Change, ...] = ()
+    before: str | None = None
 
 
 class People:
@@ -151,8 +156,9 @@ class People:
 
         def work(unit: Unit) -> Linked:
             person = self._registry.resolve(unit, who)
+            before = self._registry.find(unit, identifier)
             changes = self._registry.link(unit, person, identifier, self._derived(unit, "merge"))
-            return Linked(person.id, tuple(changes))
+            return Linked(person.id, tuple(changes), None if before is None else before.id)
 
         return self._write(work)
 
@@ -163,23 +169,32 @@ class People:
         """
 
         def work(unit: Unit) -> Linked:
+            before = self._registry.find(unit, identifier)
             alone, changes = self._registry.unlink(unit, identifier, self._derived(unit, "unlink"))
-            return Linked(alone.id, tuple(changes))
+            return Linked(alone.id, tuple(changes), None if before is None else before.id)
 
         return self._write(work)
 
     def import_choices(self, records: Iterable[Imported], *, staff: str) -> Iterator[Taken]:
         """Take over choices made elsewhere, where that weakens none; what became of each, in order, once durable.
 
-        ChoiceError: a choice that no version declares, or one made in the future; the records before it were taken.
+        A record that cannot be taken, or a source that fails, raises its error once all before it were taken and given.
+        ChoiceError: a choice that no version declares, or one made in the future. UnknownPersonError: no such person.
         """
-        waiting: list[Imported] = []
-        for record in records:
-            waiting.append(record)
-            if len(waiting) == IMPORTED_AT_ONCE:
-                yield from self._import(waiting, staff)
-                waiting = []
-        yield from self._import(waiting, staff)
+        if not staff:
+            raise ChoiceError("What staff does for a person names who did it.")
+        source, failure = iter(records), None
+        while failure is None:
+            waiting: list[Imported] = []
+            try:
+                for record in islice(source, IMPORTED_AT_ONCE):
+                    waiting.append(record)  # noqa: PERF402 - what came before a failure is kept
+            except Exception as error:
+                failure = error
+            if not waiting and failure is None:
+                return
+            yield from self._import(waiting, staff)
+        raise failure
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -231,7 +246,7 @@ class People:
             request = Request(self.key, key, [whose, wanted, how, staff, product, version])
         if how not in ("banner", "page", "link", "one-click", "staff"):
             raise ChoiceError(f"'{how}' is not a way of choosing: banner, page, link, one-click, staff.")
-        if (how == "staff") != (staff is not None):
+        if (how == "staff") != (staff is not None) or staff == "":
             raise ChoiceError("What staff does for a person names who did it, and only that does.")
 
         def work(unit: Unit) -> tuple[Change, ...]:
@@ -255,27 +270,34 @@ class People:
 
         return self._write(work)
 
-    def _import(self, records: list[Imported], staff: str) -> list[Taken]:
-        def work(unit: Unit) -> list[Taken]:
-            return [self._take(unit, record, staff) for record in records]
+    def _import(self, records: list[Imported], staff: str) -> Iterator[Taken]:
+        def work(unit: Unit) -> tuple[list[Taken], PeopleError | None]:
+            done: list[Taken] = []
+            for record in records:
+                try:
+                    done.append(self._take(unit, record, staff))
+                except PeopleError as error:  # nothing of this record was written: all of it is checked before
+                    return done, error
+            return done, None
 
-        return self._write(work) if records else []
+        done, failure = self._write(work) if records else ([], None)
+        yield from done
+        if failure is not None:
+            raise failure
 
     def _take(self, unit: Unit, record: Imported, staff: str) -> Taken:
         check_states({record.choice: record.state})
-        model = self._registry.models.get(record.choice)
-        if model is None:
-            raise ChoiceError(f"No version of the policy declares the choice '{record.choice}'.")
+        model = model_of(self._registry.models, record.choice)
         if record.made_at > unit.at:
             raise ChoiceError("A choice that was made elsewhere was not made in the future.")
         version = version_for(self.policy, unit.at, record.version, made_at=record.made_at)
+        actor: Actor = "person" if record.own_act else "staff"
+        act = act_of(self.policy, version, actor, "import", staff=staff, product=record.product, made_at=record.made_at)
         person = self._registry.resolve(unit, record.who)
         current = read_current(unit.rows(CURRENT_OF, {"of_person": person.id}))
         outcome = judge(model, current, record)
         if outcome != "taken":
             return Taken(outcome)
-        actor: Actor = "person" if record.own_act else "staff"
-        act = act_of(self.policy, version, actor, "import", staff=staff, product=record.product, made_at=record.made_at)
         before = _signal_leaf(current.get(record.choice))
         change = self._registry.scribe.change(unit, person, record.choice, record.state, act, before)
         return Taken("taken", change.leaf)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from troth.cli import check, decide, diff, init, notice, record, schema, serve
+from troth.cli import check, decide, diff, init, notice, people, record, schema, serve
 
 app = typer.Typer(
     name="troth",
@@ -28,6 +28,7 @@ app.command("notice")(notice.notice)
 app.command("publish")(record.publish)
 app.add_typer(record.record, name="record")
 app.add_typer(record.receipt, name="receipt")
+app.add_typer(people.people, name="people")
 app.command("backup")(record.backup)
 app.command("restore")(record.restore)
 app.command("migrate")(record.migrate)

@@ -9,6 +9,7 @@ import msgspec
 import typer
 from rich.text import Text
 
+from troth.cli.people import WHO_HELP, stored_choices
 from troth.cli.terminal import POLICY_HELP, Format, fail, moment, out, read_policy
 
 
@@ -21,6 +22,7 @@ def decide(
     when: Annotated[str | None, typer.Option("--when", help="The moment of a collection")] = None,
     opted_out: Annotated[list[str] | None, typer.Option("--out", help="A choice the person is out of")] = None,
     opted_in: Annotated[list[str] | None, typer.Option("--in", help="A choice the person is in")] = None,
+    person: Annotated[str | None, typer.Option("--person", help=f"Decide on the stored choices. {WHO_HELP}")] = None,
     given: Annotated[list[str] | None, typer.Option("--given", help="A condition that holds, such as contract")] = None,
     at: Annotated[str | None, typer.Option("--at", help="The time: a date, or a time with zone [default: now]")] = None,
     collected_under: Annotated[str | None, typer.Option(help="The version the data was collected under")] = None,
@@ -40,7 +42,14 @@ def decide(
     both = set(opted_in or ()) & set(opted_out or ())
     if both:
         fail(f"'{min(both)}' is given as --in and as --out.", "A person is in a choice or out of it.")
+    if person is not None and (opted_in or opted_out):
+        fail(
+            "--person decides on the choices that are stored, and --in and --out state others.",
+            "Give one or the other.",
+        )
     read = read_policy(policy)
+    point = DecisionPoint(read)
+    stored = stored_choices(person, point) if person is not None else {}
     asked = {
         "action": action,
         "data": data,
@@ -48,7 +57,7 @@ def decide(
         "recipient": recipient,
         "product": product,
         "moment": when,
-        "choices": {**dict.fromkeys(opted_in or (), "in"), **dict.fromkeys(opted_out or (), "out")},
+        "choices": {**dict.fromkeys(opted_in or (), "in"), **dict.fromkeys(opted_out or (), "out"), **stored},
         "given": frozenset(given or ()),
         "at": moment(at, "--at"),
         "collected_under": collected_under,
@@ -56,7 +65,7 @@ def decide(
         "accepted": accepted,
     }
     try:
-        decision = DecisionPoint(read).decide(**asked)  # type: ignore[arg-type]
+        decision = point.decide(**asked)  # type: ignore[arg-type]
     except QuestionError as error:
         remedy = f"Allowed: {', '.join(error.allowed[:60])}." if error.allowed and not error.suggestion else ""
         fail(error.message, remedy)

@@ -1,0 +1,307 @@
+"""`troth people`: a person's choices looked at and set by staff, and the choices of everybody taken out and in."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from troth.cli.record import opened_log, opened_store
+from troth.cli.terminal import configured, err, fail, out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from troth.decision.point import DecisionPoint
+    from troth.people import Change, Identifier, People
+    from troth.people.strictness import State
+    from troth.store import Store
+
+people = typer.Typer(no_args_is_help=True, help="People and their choices: look, set, link, take out and in.")
+
+WHO_HELP = "A person's id, email:name@domain (or the address alone), account:… or cookie:…"
+Who = Annotated[str, typer.Argument(metavar="WHO", help=WHO_HELP)]
+Staff = Annotated[str, typer.Option("--staff", help="Who of your staff does this; it is kept with each change")]
+Product = Annotated[str | None, typer.Option("--product", help="The covered site or product it was made on")]
+
+_STYLES = {"in": "green", "out": "red"}
+
+
+def read_who(text: str, place: str = "WHO") -> Identifier | str:
+    """Who is meant by an argument; ends with an error that names it."""
+    from troth.people.errors import IdentifierError
+    from troth.people.identifiers import parse_who
+
+    try:
+        return parse_who(text, bare=True)
+    except IdentifierError as error:
+        fail(f"{place}: {error}")
+
+
+@contextmanager
+def opened_people(*, write: bool = False) -> Iterator[People]:
+    """The people of the configured store; what is changed with `write` is signed for before it ends."""
+    if not write:
+        with opened_store() as store, _people_in(store) as found:
+            yield found
+        return
+    with opened_log() as log:
+        with _people_in(log.store) as found:
+            yield found
+        log.sign()
+
+
+@contextmanager
+def _people_in(store: Store) -> Iterator[People]:
+    from troth.people import PeopleError, open_people
+    from troth.policy.problems import PolicyError
+    from troth.record.errors import RecordError
+    from troth.record.published import published_policy
+
+    try:
+        policy = published_policy(store)
+        if policy is None:
+            fail("Nothing is published yet, so there are no choices.", "`troth publish` publishes the policy.")
+        yield open_people(store, configured().keys, policy)
+    except (PeopleError, RecordError, PolicyError) as error:
+        fail(str(error))
+
+
+@people.command("show")
+def show(
+    who: Who,
+    history: Annotated[
+        bool, typer.Option("--history", help="Show every change too, in the order of the record")
+    ] = False,
+) -> None:
+    """Show what counts for a person and where it comes from. Ends with 1 if there is no such person.
+
+    Example: troth people show ann@example.org --history
+    """
+    from troth.people.overview import act, origin, overview
+
+    wanted = read_who(who)
+    with opened_people() as found:
+        seen = overview(found, wanted)
+        changes = found.history(wanted) if history else []
+    if seen is None:
+        out.print("Nobody here is known by that. Who is nobody here has made no choice.")
+        raise typer.Exit(1)
+    linked = ", ".join(f"{count} {kind}" for kind, count in seen.identifiers.items()) or "none"
+    out.print(Text.assemble(("Person ", "bold"), (seen.person, "bold")))
+    out.print(f"  identifiers: {linked}; stored blind, so they cannot be shown")
+    table = _table("choice", "counts", "said", "when (UTC)", "entry")
+    for counted in seen.choices:
+        note = "" if counted.model else f" (not in version {seen.version})"
+        when, entry = (_when(counted.made.made_at), str(counted.made.leaf)) if counted.made else ("", "")
+        table.add_row(counted.choice, _state(counted.state), origin(counted) + note, when, entry)
+    out.print(table)
+    if history:
+        out.print(Text("\nEvery change, in the order of the record", style="bold"))
+        table = _table("choice", "state", "said", "when (UTC)", "entry")
+        for change in changes:
+            state, when = _state(change.state), _when(change.made_at)
+            table.add_row(change.choice, state, act(change), when, str(change.leaf))
+        out.print(table)
+
+
+@people.command("choose")
+def choose(
+    who: Who,
+    choices: Annotated[list[str], typer.Argument(metavar="CHOICE=STATE", help="Such as marketing=out")],
+    staff: Staff,
+    product: Product = None,
+) -> None:
+    """Set choices for a person who asked for it: in, out, or unset to take one back.
+
+    Example: troth people choose ann@example.org marketing=out --staff mary
+    """
+    wanted = read_who(who)
+    states: dict[str, State] = {}
+    for text in choices:
+        choice, _, state = text.partition("=")
+        if not choice or not state:
+            fail(f"'{text}' is not CHOICE=STATE.", "Write the choice and in, out or unset: marketing=out")
+        if choice in states:
+            fail(f"The choice '{choice}' is given twice.", "Name each choice once.")
+        states[choice] = cast("State", state)
+    with opened_people(write=True) as found:
+        changes = found.choose(wanted, states, how="staff", staff=staff, product=product)
+    _tell(changes)
+
+
+@people.command("refuse")
+def refuse(who: Who, staff: Staff, product: Product = None) -> None:
+    """Refuse everything optional for a person: each choice of the policy is out, and whatever else they are in.
+
+    Example: troth people refuse ann@example.org --staff mary
+    """
+    wanted = read_who(who)
+    with opened_people(write=True) as found:
+        changes = found.refuse_everything(wanted, how="staff", staff=staff, product=product)
+    if not changes:
+        out.print("The policy has no choices, so there was nothing to refuse.")
+    _tell(changes)
+
+
+@people.command("link")
+def link(
+    who: Who,
+    identifier: Annotated[str, typer.Argument(metavar="IDENTIFIER", help="email:name@domain, account:… or cookie:…")],
+) -> None:
+    """Link an identifier to a person who confirmed it. If it is another person's, the two become one.
+
+    For each choice the stricter state of the two holds. Example: troth people link ann@example.org account:4711
+    """
+    wanted, added = read_who(who), _identifier(identifier)
+    with opened_people(write=True) as found:
+        linked = found.link(wanted, added)
+    if linked.before == linked.person:
+        out.print(f"That is an identifier of person {linked.person} already; nothing was changed.")
+    elif linked.before:
+        out.print(f"Person {linked.before} is one with person {linked.person} now, and the stricter choices hold.")
+    else:
+        out.print(f"The identifier is linked to person {linked.person}.")
+    _tell(linked.changes)
+
+
+@people.command("unlink")
+def unlink(
+    identifier: Annotated[str, typer.Argument(metavar="IDENTIFIER", help="email:name@domain, account:… or cookie:…")],
+) -> None:
+    """Take an identifier from its person. It is a person of its own then, with every refusal and no agreement.
+
+    Example: troth people unlink account:4711
+    """
+    taken = _identifier(identifier)
+    with opened_people(write=True) as found:
+        linked = found.unlink(taken)
+    out.print(f"The identifier was of person {linked.before}, and is of person {linked.person} now.")
+    _tell(linked.changes)
+
+
+@people.command("export")
+def export(
+    file: Annotated[Path | None, typer.Argument(help="The file to write; it must not exist (default: print)")] = None,
+) -> None:
+    """Write every choice of everybody as JSON Lines, with what counts. `troth people import` reads them again.
+
+    Example: troth people export choices.jsonl
+    """
+    from troth.people.exchange import export_lines
+
+    with opened_people() as found:
+        lines = export_lines(found)
+        if file is None:
+            for line in lines:
+                out.file.write(line.decode())
+            return
+        try:
+            # For the owner alone: ids and choices are personal data.
+            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
+                count = sum(1 for line in lines if written.write(line))
+        except FileExistsError:
+            fail(f"{file} exists.", "Name another file.")
+        except OSError as error:
+            fail(f"{file} cannot be written: {error.strerror}.")
+    out.print(f"{count} choices written to {file}.")
+
+
+@people.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A file of JSON Lines: who, choice, state, made_at on each")],
+    staff: Staff,
+    explain: Annotated[bool, typer.Option("--explain", help="Tell what became of each line")] = False,
+) -> None:
+    """Take over choices that were made elsewhere, where that weakens none that was made here.
+
+    Example: troth people import choices.jsonl --staff mary
+    """
+    from troth.people.exchange import OUTCOMES, BadLineError, import_lines
+
+    counts: Counter[str] = Counter()
+    passed, bad = 0, None
+    try:
+        lines = file.open("rb")
+    except OSError as error:
+        fail(f"{file} cannot be read: {error.strerror}.")
+    with lines, opened_people(write=True) as found:
+        try:
+            for line in import_lines(found, lines, staff=staff):
+                if line.record is None or line.taken is None:
+                    passed += 1
+                    told = "passed over"
+                else:
+                    outcome = line.taken.outcome
+                    counts[outcome] += 1
+                    entry = "" if line.taken.leaf is None else f", entry {line.taken.leaf}"
+                    told = f"{line.record.choice}={line.record.state}  {outcome}{entry}: {OUTCOMES[outcome]}"
+                if explain:
+                    out.print(Text(f"line {line.number}  {told}"))
+        except BadLineError as error:
+            bad = error
+    for name, meaning in OUTCOMES.items():
+        if counts[name]:
+            out.print(Text(f"{counts[name]:>7} {name:<7} {meaning}"))
+    if passed:
+        out.print(Text(f"{passed:>7} passed over: they only tell what follows from others"))
+    if bad is not None:
+        before = "The lines before it are done, as told above. " if counts or passed else ""
+        fail(f"{file}: {bad}", f"{before}Mend it, and import the file again: what is there already stays the same.")
+    if not counts and not passed:
+        out.print(f"{file} is empty.")
+
+
+def stored_choices(who: str, point: DecisionPoint) -> dict[str, Literal["in", "out"]]:
+    """What a person said, of what the decision point knows; says so when it is nobody's identifier."""
+    from troth.people import PeopleError, open_people
+    from troth.people.reading import read_stated
+
+    wanted = read_who(who, "--person")
+    with opened_store() as store:
+        try:
+            found = open_people(store, configured().keys, point.policy)
+        except PeopleError as error:
+            fail(str(error))
+        if found.find(wanted) is None:
+            if isinstance(wanted, str):
+                fail("--person: There is no person with that id.", "`troth people show` finds one by an identifier.")
+            err.print("Nobody here has that identifier: decided as for somebody who made no choice.", style="dim")
+        return read_stated(store, found.key, wanted, point.choices({}).names)
+
+
+def _identifier(text: str) -> Identifier:
+    found = read_who(text, "IDENTIFIER")
+    if isinstance(found, str):
+        fail("IDENTIFIER: This is the id of a person, not an identifier.", "Write email:…, account:… or cookie:….")
+    return found
+
+
+def _table(*columns: str) -> Table:
+    """A table of which only the words wrap where the terminal is narrow."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        table.add_column(column, no_wrap=column != "said", justify="right" if column == "entry" else "left")
+    return table
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _state(state: str) -> Text:
+    return Text(state, style=_STYLES.get(state, ""))
+
+
+def _tell(changes: Iterable[Change]) -> None:
+    """Print changes, each with its entry in the record."""
+    for change in changes:
+        out.print(Text.assemble(f"  {change.choice} is ", _state(change.state), f", entry {change.leaf} of the record"))

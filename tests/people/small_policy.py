@@ -19,7 +19,7 @@ choices:
   marketing: {says: You can refuse marketing., model: opt-out, at: choices}
   marketing.news: {says: You can refuse news., model: opt-out, at: choices}
   analytics: {says: You can refuse to be counted., model: opt-out, signals: [gpc], at: choices}
-  partners: {says: You can agree to mail of partners., model: opt-in, at: choices}
+  partners: {says: You can agree to mail of partners., model: opt-in, lasts: 12 months, at: choices}
   partners.events: {says: You can agree to invitations., model: opt-in, signals: [gpc], at: choices}
 """
 # News may be sent to the telephone too (asks those of marketing.news), and the rest is as it was.

@@ -1,4 +1,4 @@
-"""Any sequence of choices, signals, links, imports and new versions leaves what a plain dict says it should.
+"""Any sequence of choices, signals, links, imports, lapses and new versions leaves what a plain dict says it should.
 
 The model knows nothing of tables: persons are sets of identifiers with a dict of states. The pure rule of merging is
 the one thing that it shares; `test_choices` holds that to its promise.
@@ -6,7 +6,7 @@ the one thing that it shares; `test_choices` holds that to its promise.
 
 import itertools
 import tempfile
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -30,11 +30,19 @@ POINT = DecisionPoint(POLICY)
 MODELS = choice_models(POLICY)
 CHOICES = list(MODELS)
 SIGNALLED = ["analytics", "partners.events"]
+LASTING = "partners"  # for a year
 IDENTIFIERS = [Identifier(kind, f"x{n}@example.org") for kind in ("email", "account", "cookie") for n in range(2)]
 
 who = st.sampled_from(IDENTIFIERS)
 choice = st.sampled_from(CHOICES)
 state = st.sampled_from(["in", "out", "unset"])
+
+
+def a_year_after(at: datetime) -> datetime:
+    try:
+        return at.replace(year=at.year + 1)
+    except ValueError:  # 29 February
+        return datetime(at.year + 1, 3, 1, tzinfo=UTC)
 
 
 class Modelled:
@@ -59,6 +67,7 @@ class Choosing(RuleBasedStateMachine):
         self.people = open_people(self.store, folder / "keys", POLICY)
         self.index = ChoiceIndex(self.people, POINT, limit=3600)
         self.model: dict[Identifier, Modelled] = {}
+        self.left: list[Modelled] = []  # persons without an identifier: the last one was unlinked
         self.ticks = itertools.count(1)
         self.changes = 0
 
@@ -139,6 +148,8 @@ class Choosing(RuleBasedStateMachine):
             if name in person.signal:
                 alone.signal[name] = person.signal[name]
         self.model[identifier] = alone
+        if person not in self.model.values():
+            self.left.append(person)
 
     @rule(who=who, name=choice, value=state, own=st.booleans(), days=st.integers(0, 500))
     def import_one(self, who: Identifier, name: str, value: str, own: bool, days: int) -> None:
@@ -146,11 +157,31 @@ class Choosing(RuleBasedStateMachine):
         record = Imported(who=who, choice=name, state=value, made_at=at, own_act=own)
         before = {n: s for n, s in self.person(who).states.items() if s != "unset"}
         (taken,) = self.people.import_choices([record], staff="s1")
+        if (name, value) == (LASTING, "in") and a_year_after(at) <= self.clock.now:
+            assert taken.outcome in ("lapsed", "same")
         if taken.outcome == "taken":
             self.say(self.person(who), name, value, "person" if own else "staff", at)
             after = {n: s for n, s in self.person(who).states.items() if s != "unset"}
             if not own:
                 assert not [n for n in CHOICES if effective(before, n) == "out" != effective(after, n)]
+
+    @rule(who=who, days=st.sampled_from([0, 364, 366]))
+    def agree(self, who: Identifier, days: int) -> None:
+        """Often, so that there is something to lapse."""
+        self.choose(who, {LASTING: "in"})
+        self.clock.move(days=days)
+
+    @rule(days=st.sampled_from([0, 364, 366]))
+    def lapse(self, days: int) -> None:
+        self.clock.move(days=days)
+        found = {change.person for change in self.people.lapse()}
+        for person in {*self.model.values(), *self.left}:
+            over = LASTING in person.said and a_year_after(person.said[LASTING][2]) <= self.clock.now
+            if over and person.states[LASTING] == "in":
+                self.say(person, LASTING, "unset", "policy")
+                assert found & person.ids
+                found -= person.ids
+        assert not found
 
     @rule(days=st.integers(1, 400))
     def time_passes(self, days: int) -> None:

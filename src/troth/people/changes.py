@@ -18,8 +18,8 @@ from troth.record.log import append
 from troth.store import Unit
 from troth.store.schema import choice_changes, choices, from_micros, openings, to_micros
 
-Actor = Literal["person", "signal", "staff"]
-How = Literal["banner", "page", "link", "one-click", "signal", "staff", "import", "merge", "unlink"]
+Actor = Literal["person", "signal", "staff", "policy"]
+How = Literal["banner", "page", "link", "one-click", "signal", "staff", "import", "merge", "unlink", "lapse"]
 STATES: tuple[State, ...] = get_args(State)
 HOWS: tuple[How, ...] = get_args(How)
 TOPIC = "choice"
@@ -79,7 +79,10 @@ class Current(msgspec.Struct, frozen=True):
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
-    """What all changes of one request share: who acted, how, under which version, on which product, when."""
+    """What all changes of one request share: who acted, how, under which version, on which product, when.
+
+    `source` is the entry of the change that this one takes over, where two persons became one or one became two.
+    """
 
     actor: Actor
     how: How
@@ -89,6 +92,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     signal: str | None = None
     product: str | None = None
     made_at: datetime | None = None
+    source: int | None = None
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -149,6 +153,7 @@ def committed(choice: str, state: State, act: Act, made_at: datetime) -> dict[st
         "product": act.product,
         "signal": act.signal,
         "staff": act.staff,
+        "source": act.source,
         "made": write_time(made_at),
     }
 

@@ -7,6 +7,9 @@ What an import may change, by what is in force here for that choice (its own sta
 | out | unless the person said in here later, of their own act |
 | in | over out, or over a choice taken back: only if it is later and stated to be the person's own act |
 | unset | over an in that is older and has no refusal to hide; never over out |
+
+An agreement that is over by now, by the `lasts` of its choice, is not taken; one that lapsed here is like one that was
+taken back.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from troth.people.changes import Current, stated
 from troth.people.identifiers import Identifier
 from troth.people.strictness import Model, State, effective_with_source, weight
 
-Outcome = Literal["taken", "same", "weaker", "older"]
+Outcome = Literal["taken", "same", "weaker", "older", "lapsed"]
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,14 +64,16 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
     own_act: bool
 
 
-def judge(model: Model, current: Mapping[str, Current], imported: Imported) -> Outcome:
-    """What an import does to the choices of a person; see the table above."""
+def judge(model: Model, current: Mapping[str, Current], imported: Imported, over: bool = False) -> Outcome:
+    """What an import does to the choices of a person; see the table above. `over`: an agreement of then has ended."""
     own = current.get(imported.choice)
     states = stated(dict(current))
     now, source = effective_with_source(states, imported.choice)
     deciding = current[source] if source is not None else own
     if own is not None and own.state == imported.state:
         return "same"
+    if imported.state == "in" and over:
+        return "lapsed"
     later = deciding is None or imported.made_at > deciding.made_at
     if own is not None:
         later = later and imported.made_at > own.made_at

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -33,6 +34,7 @@ from troth.people.errors import ChoiceError, PeopleError
 from troth.people.identifiers import Identifier
 from troth.people.importing import Exported, Imported, Taken, judge
 from troth.people.keys import IndexKey, load_index_key
+from troth.people.lapsing import Lapsing, in_turns, lasting, let_lapse
 from troth.people.persons import Registry
 from troth.people.reading import Standing, Who, read_choices, read_export, read_history, read_persons, read_standing
 from troth.people.requests import Request
@@ -76,6 +78,7 @@ class People:
         self.key = key
         self._registry = Registry(key, Scribe(key.wrapping, random), choice_models(policy))
         self._followers: list[Follower] = []
+        self._lapsing = Lapsing()
         self.policy = policy
 
     def use(self, policy: Policy) -> None:
@@ -196,6 +199,18 @@ class People:
             yield from self._import(waiting, staff)
         raise failure
 
+    def lapse(self, limit: int = 1000) -> tuple[Change, ...]:
+        """Let agreements lapse that the policy lets last no longer, at most `limit` of them; () when none is due.
+
+        Each becomes unset, by a change like any other. It may be called every second: see `lapsing`. One that is
+        renewed meanwhile is left alone. StoreUnavailableError: the rest lapses with the next call.
+        """
+        policy = self.policy
+        changes: list[Change] = []
+        for some in in_turns(self._lapsing.over(self.store, policy, limit)):
+            changes += self._write(partial(let_lapse, registry=self._registry, policy=policy, found=some))
+        return tuple(changes)
+
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def find(self, who: Who) -> str | None:
@@ -295,7 +310,8 @@ class People:
         act = act_of(self.policy, version, actor, "import", staff=staff, product=record.product, made_at=record.made_at)
         person = self._registry.resolve(unit, record.who)
         current = read_current(unit.rows(CURRENT_OF, {"of_person": person.id}))
-        outcome = judge(model, current, record)
+        lasts = lasting(self.policy, unit.at).get(record.choice)
+        outcome = judge(model, current, record, lasts is not None and lasts.over(record.made_at, unit.at))
         if outcome != "taken":
             return Taken(outcome)
         before = _signal_leaf(current.get(record.choice))

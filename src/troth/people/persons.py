@@ -187,4 +187,4 @@ def _note(  # noqa: PLR0917
 
 
 def _made_as(act: Act, row: Current) -> Act:
-    return msgspec.structs.replace(act, actor=row.actor, version=row.version, made_at=row.made_at)
+    return msgspec.structs.replace(act, actor=row.actor, version=row.version, made_at=row.made_at, source=row.leaf)

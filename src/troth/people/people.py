@@ -150,6 +150,10 @@ class People:
 
         return self._write(work)
 
+    def know(self, identifier: Identifier) -> str:
+        """The id of the person whom an identifier is of; one that was never seen becomes a person."""
+        return self._write(lambda unit: self._registry.resolve(unit, identifier).id)
+
     def link(self, who: Who, identifier: Identifier) -> Linked:
         """Link an identifier to a person who signed in or confirmed it.
 

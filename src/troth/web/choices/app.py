@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
@@ -26,11 +26,12 @@ from troth.web.choices.signals import gpc_support
 from troth.web.choices.sites import NotCoveredError
 from troth.web.choices.tag import Tag
 from troth.web.choices.unsubscribe import Unsubscribe
-from troth.web.headers import EMBEDDED_HEADERS, App, Receive, Scope, Send, secured
+from troth.web.headers import EMBEDDED_HEADERS, App, Header, Receive, Scope, Send, secured, send_text
 
 GPC = "/.well-known/gpc.json"
 SCHEMA = "/static/choice-receipt.schema.json"
 STYLES = "/static/banner.css"
+Method = Literal["GET", "HEAD", "POST"]
 PAGES = ("/choices", "/unsubscribe", "/receipts")
 EMBEDDED = ("/banner", "/tag")  # what covered sites load and send to
 
@@ -57,8 +58,13 @@ class ChoicePages:
         return first in PAGES or first in EMBEDDED or path in (GPC, SCHEMA, STYLES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        embedded = scope["path"].startswith(tuple(f"{one}/" for one in EMBEDDED)) or scope["path"] == STYLES
+        """Answer a request. A slash too many leads to the address without it: one page has one address."""
+        path = scope["path"]
+        if path.endswith("/"):
+            location: list[Header] = [(b"location", path.rstrip("/").encode())]
+            await send_text(scope, send, 308, "This page has no slash at its end.", location)
+            return
+        embedded = path.startswith(tuple(f"{one}/" for one in EMBEDDED)) or path == STYLES
         await (self._embedded if embedded else self._pages)(scope, receive, send)
 
 
@@ -76,7 +82,7 @@ def _litestar(desk: Desk) -> Litestar:
         body = (HERE / "static" / "banner.css").read_bytes()
         return Response(body, media_type="text/css", headers={"Cache-Control": "public, max-age=3600"})
 
-    routes: list[tuple[str, list[str], Callable[..., Any]]] = [
+    routes: list[tuple[str, list[Method], Callable[..., Any]]] = [
         ("/choices", ["GET", "HEAD"], centre.enter),
         ("/choices", ["POST"], centre.ask),
         ("/choices/{entry:str}", ["GET", "HEAD"], centre.show),
@@ -102,12 +108,14 @@ def _litestar(desk: Desk) -> Litestar:
     )
 
 
-def _handler(path: str, methods: list[str], answer: Callable[..., Any]) -> HTTPRouteHandler:
+def _handler(path: str, methods: list[Method], answer: Callable[..., Any]) -> HTTPRouteHandler:
     async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
         response: Response[bytes] = await answer(request)
         return response
 
-    return HTTPRouteHandler(path=path, http_method=methods, include_in_schema=False)(handle)  # type: ignore[arg-type]
+    # Litestar would answer a POST with 201, but nothing that has an address of its own is made here.
+    route = HTTPRouteHandler(path=path, http_method=methods, status_code=200, include_in_schema=False)
+    return route(handle)
 
 
 def _failed(desk: Desk, request: Request[Any, Any, Any], problem: Exception) -> Response[bytes]:

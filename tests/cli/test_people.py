@@ -11,6 +11,7 @@ from typing import get_args
 import pytest
 from terminal import troth
 
+from troth.cli import terminal
 from troth.cli.settings import KEYS, flagship
 from troth.people.changes import HOWS as HOWS_KEPT
 from troth.people.overview import HOWS, NEVER_MADE
@@ -37,6 +38,7 @@ def place(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     place = tmp_path / "place"
     shutil.copytree(published, place)
     settle(place, monkeypatch)
+    monkeypatch.setattr(terminal.out, "width", 120)  # however wide the terminal of the tests is
     return place
 
 

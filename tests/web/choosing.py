@@ -38,7 +38,10 @@ class Clock:
 
 
 class Choosing(msgspec.Struct):
-    """A running server and what is behind it."""
+    """A running server and what is behind it.
+
+    `pages` are more pages of the covered site, by path: the HTML, and a Content-Security-Policy or nothing.
+    """
 
     url: str
     people: People
@@ -47,6 +50,7 @@ class Choosing(msgspec.Struct):
     clock: Clock
     folder: Path
     app: WebApp
+    pages: dict[str, tuple[str, str]]
 
     def client(self, **more: object) -> httpx.Client:
         """A client that follows nothing."""
@@ -78,17 +82,25 @@ def choosing(folder: Path, policy: Policy = FLAGSHIP, clock: Clock | None = None
         log.sign()
         people = open_people(store, folder / "keys", policy)
         app = make_app(policy, clock=clock, log=log, people=people, post=FolderPost(folder / "mail"))
+        pages: dict[str, tuple[str, str]] = {}
         try:
-            with running(served(app, people)) as url:
-                yield Choosing(url, people, log, Passes(people.key), clock, folder, app)
+            with running(served(app, people, pages)) as url:
+                yield Choosing(url, people, log, Passes(people.key), clock, folder, app, pages)
         finally:
             app.close()
 
 
-def served(app: WebApp, people: People) -> App:
+def served(app: WebApp, people: People, pages: dict[str, tuple[str, str]]) -> App:
     """The app with the example site before it, which learns from each request where the app is."""
 
     async def serve(scope, receive, send) -> None:
+        if scope["type"] == "http" and scope["path"] in pages:
+            body, policy = pages[scope["path"]]
+            headers = [(b"content-type", b"text/html; charset=utf-8")]
+            headers += [(b"content-security-policy", policy.encode())] if policy else []
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body.encode()})
+            return
         port = (scope.get("server") or ("", 0))[1]
         demonstration = Demonstration(app, people, EXAMPLE / "site", f"http://127.0.0.1:{port}")
         await demonstration(scope, receive, send)

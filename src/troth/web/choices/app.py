@@ -49,6 +49,7 @@ class ChoicePages:
 
     def __init__(self, desk: Desk) -> None:
         app: App = _litestar(desk)  # type: ignore[assignment]
+        self.desk = desk
         self._pages = secured(app)
         self._embedded = secured(app, EMBEDDED_HEADERS, COOKIE.encode())
 

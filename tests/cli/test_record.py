@@ -94,6 +94,32 @@ def test_receipts_from_the_command_line(place: Path) -> None:
     assert code == 1
 
 
+def test_the_receipt_of_a_choice_from_the_command_line(place: Path) -> None:
+    import json
+
+    from troth.people import Identifier, open_people
+    from troth.people.receipt import choice_receipt
+    from troth.record.log import open_log
+    from troth.record.published import published_policy
+    from troth.store import open_store
+
+    lines("publish")
+    keys = place / "var/keys"
+    with open_store(f"sqlite:///{place}/var/troth.db") as store:
+        people = open_people(store, keys, published_policy(store))
+        (change,) = people.choose(Identifier("email", "ann@example.org"), {"marketing": "out"}, how="page")
+        log = open_log(store, keys)
+        log.sign()
+        receipt = choice_receipt(people, log, change.leaf)
+    (place / "choice.json").write_text(json.dumps(receipt))
+    told = lines("receipt", "verify", "choice.json")
+    assert f"who      person {change.person}" in told
+    assert "marketing, of the policy citrix-online" in told
+    assert troth("receipt", "verify", "choice.json", "--document", "policy/2017-02-01.yaml")[0] == 1
+    (place / "choice.json").write_text(json.dumps(receipt).replace('"out"', '"in"', 1))
+    assert troth("receipt", "verify", "choice.json")[0] == 1
+
+
 def test_a_restored_copy_of_yesterday_is_not_signed_for(place: Path) -> None:
     later = place / "policy/2017-02-01.yaml"
     later.rename(place / "later.yaml")

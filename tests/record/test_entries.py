@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from troth.record import canonical, kinds
+from troth.record import canonical, kinds, verifier
 from troth.record.commitment import Opening, commit, new_event, new_salt, opens
 from troth.record.kinds import KINDS, Field, Kind, make_entry, make_opening, read_entry
 
@@ -27,6 +27,10 @@ def test_canonical_json_is_rfc_8785(value: object) -> None:
     data = canonical.encode(value)
     assert data == json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
     assert canonical.decode(data) == value
+    # A stranger's file has its own spelling of it, from the standard library.
+    assert verifier.canonical_json(value) == data
+    assert verifier.read_json(data) == value
+    assert verifier.commitment(b"s" * 32, "field", value) == commit(b"s" * 32, "field", value)
 
 
 @pytest.mark.parametrize("bad", [1.0, 2**53, -(2**53), {"é": 1}, {1: 2}, b"x", {"a": {1}}, "\ud800", float("nan")])

@@ -168,7 +168,7 @@ def adopt() -> None:
 
 @receipt.command("verify")
 def receipt_verify(
-    file: Annotated[Path, typer.Argument(help="A .tlog-proof file")],
+    file: Annotated[Path, typer.Argument(help="A .tlog-proof file, or the receipt of a choice (JSON)")],
     key: Annotated[
         list[str] | None, typer.Option("--key", help="A public key you trust; else those configured")
     ] = None,

@@ -3,6 +3,7 @@
 This one file needs Python 3.11 and the `cryptography` package, and nothing else of Troth: copy it, read it, run it.
 
     python verifier.py receipt.tlog-proof --key "example.org/log+1a2b3c4d+AX…" --document policy.yaml
+    python verifier.py choice.json --key "example.org/log+1a2b3c4d+AX…"
     python verifier.py --log https://example.org/log --key "example.org/log+1a2b3c4d+AX…" --since yesterday.checkpoint
 
 It implements, literally:
@@ -12,9 +13,11 @@ It implements, literally:
   c2sp.org/tlog-cosignature what witnesses add to a checkpoint (Ed25519)
   c2sp.org/tlog-tiles       where a log's hashes and entries are found
   c2sp.org/tlog-proof       a receipt that can be verified offline
+  RFC 8785, RFC 2104        canonical JSON and HMAC-SHA-256: the commitments of an entry about a person
 
-What a passed verification means: this entry, to the bit, is in the log whose head was signed with that key. It does not
-mean that the entry tells the truth. Every problem raises VerifyError; nothing is ever half accepted.
+What a passed verification means: this entry, to the bit, is in the log whose head was signed with that key; and where
+the receipt is that of a choice, that the entry is about this person and this choice. It does not mean that the entry
+tells the truth. Every problem raises VerifyError; nothing is ever half accepted.
 """
 
 from __future__ import annotations
@@ -23,13 +26,15 @@ import argparse
 import base64
 import binascii
 import hashlib
+import hmac
 import json
 import re
 import sys
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -362,6 +367,158 @@ def verify_document(entry: bytes, document: bytes) -> None:
         raise VerifyError("The document is not the one that was recorded: its SHA-256 differs.")
 
 
+# --- receipts of choices ----------------------------------------------------------------------------------------------
+#
+# An entry about a choice says nobody's name: it holds a commitment to the person and one to the change. The receipt is
+# JSON. Under `troth:proof` it has the .tlog-proof and what opens the commitments; the rest of it says in the words of
+# the W3C Data Privacy Vocabulary what was chosen (https://w3id.org/dpv/guides/consent-27560).
+
+CONTEXT = {
+    "dpv": "https://w3id.org/dpv#",
+    "pd": "https://w3id.org/dpv/pd#",
+    "tech": "https://w3id.org/dpv/tech#",
+    "dct": "http://purl.org/dc/terms/",
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "schema": "https://schema.org/",
+    "troth": "urn:troth:receipt:",
+}
+SHAPE = "https://w3id.org/dpv/schema/dpv-27560#"
+STATUS = {"in": "dpv:ConsentGiven", "out": "dpv:ConsentRefused", "unset": "dpv:ConsentWithdrawn"}
+
+
+@dataclass(frozen=True)
+class ProvenChoice:
+    """What a receipt of a choice proves: its entry and the place of it, and the person and the change committed to."""
+
+    entry: dict[str, Any]
+    index: int
+    checkpoint: Checkpoint
+    person: str
+    change: dict[str, Any]
+
+
+def canonical_json(value: object) -> bytes:
+    """The one spelling of a value (RFC 8785): of strings, whole numbers, true, false, null, and names in ASCII."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    return text.encode()
+
+
+def commitment(salt: bytes, field: str, value: object) -> str:
+    """What an entry holds instead of the value of a field: HMAC-SHA-256 under the salt, in hex digits."""
+    return hmac.new(salt, canonical_json([field, value]), "sha256").hexdigest()
+
+
+def read_json(data: bytes) -> Any:
+    """JSON that everybody reads alike: no name comes twice, and numbers are whole. ValueError otherwise."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("A name comes twice.")
+        return found
+
+    def refuse(number: str) -> NoReturn:
+        raise ValueError(f"{number} is not a whole number.")
+
+    return json.loads(data.decode("utf-8"), object_pairs_hook=once, parse_float=refuse, parse_constant=refuse)
+
+
+def words_of_choice(index: int, entry: Mapping[str, Any], person: object, change: Mapping[str, Any]) -> dict[str, Any]:
+    """What a receipt has to say, word by word, if it is that of this entry and this opening; None: nothing.
+
+    By the way to each word, with `/` between the names on it. All else that a receipt says is not in the entry.
+    """
+    event, actor = entry["event"], change["actor"]
+    record = "dpv:hasRecordOfActivity"
+    status = f"{record}/dpv:hasConsentStatus"
+    return {
+        "@context": dict(CONTEXT),
+        "@id": f"urn:troth:receipt:{event}",
+        "@type": "dpv:ConsentReceipt",
+        "dct:identifier": event,
+        "dct:conformsTo": f"{SHAPE}receipt-record",
+        "dct:created": entry["at"],
+        f"{record}/@type": "dpv:ConsentRecord",
+        f"{record}/dct:identifier": event,
+        f"{record}/dct:conformsTo": f"{SHAPE}record",
+        f"{record}/dct:created": entry["at"],
+        f"{record}/dpv:hasDataSubject/@type": "dpv:DataSubject",
+        f"{record}/dpv:hasDataSubject/dct:identifier": person,
+        f"{record}/dpv:hasNotice/@type": "dpv:ConsentNotice",
+        f"{record}/dpv:hasNotice/dct:identifier": entry["policy"],
+        f"{record}/dpv:hasNotice/dct:hasVersion": change["version"],
+        f"{record}/dpv:hasProcess/@type": "dpv:Process",
+        f"{record}/dpv:hasProcess/dct:identifier": change["choice"],
+        f"{record}/dpv:hasProcess/dct:isPartOf": change["product"],
+        f"{status}/@type": "dpv:ConsentExpired" if actor == "policy" else STATUS[change["state"]],
+        f"{status}/dpv:isIndicatedAtTime": change["made"],
+        f"{status}/dpv:isIndicatedBy": "dpv:DataSubject" if actor in ("person", "signal") else "dpv:DataController",
+        f"{status}/dpv:hasIndicationMethod": change["how"],
+        f"{status}/troth:state": change["state"],
+        f"{status}/troth:actor": actor,
+        f"{status}/troth:signal": change["signal"],
+        f"{status}/troth:staff": change["staff"],
+        f"{status}/dct:source": change.get("source"),
+        "troth:proof/troth:index": index,
+        "troth:proof/troth:opening/event": event,
+    }
+
+
+def verify_choice_receipt(receipt: object, keys: Sequence[Key], witnesses: int = 0) -> ProvenChoice:
+    """Verify the receipt of a choice, given as a JSON value: the proof, the opening, and every word that it proves."""
+    try:
+        return _verify_choice_receipt(receipt, keys, witnesses)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as problem:
+        raise VerifyError(f"This is not a receipt of a choice: {problem!r}") from None
+
+
+def _verify_choice_receipt(receipt: object, keys: Sequence[Key], witnesses: int) -> ProvenChoice:
+    proof = _base64(_word(receipt, "troth:proof/troth:tlogProof"), "the proof")
+    written, index, checkpoint = verify_receipt(proof, keys, None, witnesses)
+    entry = read_json(written)
+    if not isinstance(entry, dict) or canonical_json(entry) != written or entry.get("kind") != "choice":
+        raise VerifyError("The entry that is proven is not that of a choice.")
+    stated, values = (_word(receipt, f"troth:proof/troth:opening/{name}") for name in ("salt", "values"))
+    person, change, salt = values["person"], values["change"], bytes.fromhex(stated)
+    opens = all(entry.get(field) == commitment(salt, field, value) for field, value in values.items())
+    if not opens or len(salt) != 32 or salt.hex() != stated:
+        raise VerifyError("The opening is not that of the entry that is proven.")
+    for path, proven in words_of_choice(index, entry, person, change).items():
+        said = _word(receipt, path)
+        if canonical_json(said) != canonical_json(proven):
+            raise VerifyError(f"The receipt says {said!r} under {path}, but the record proves {proven!r}.")
+    return ProvenChoice(entry, index, checkpoint, person, change)
+
+
+def _word(receipt: Any, path: str) -> Any:
+    """What the receipt says there; None: nothing."""
+    for name in path.split("/"):
+        if not isinstance(receipt, dict):
+            raise VerifyError(f"This is not a receipt of a choice: it has no {path}.")
+        receipt = receipt.get(name)
+    return receipt
+
+
+def describe_choice(proven: ProvenChoice) -> str:
+    """What is proven, a line for each thing, for people."""
+    change, at = proven.change, proven.entry["at"]
+    actors = {"person": "by the person", "signal": "by a signal", "staff": "by staff", "policy": "by the policy itself"}
+    said = {
+        "who": f"person {proven.person}",
+        "choice": f"{change['choice']}, of the policy {proven.entry['policy']}",
+        "state": change["state"],
+        "when": change["made"] if change["made"] == at else f"{change['made']}, recorded {at}",
+        "how": f"{change['how']}, {actors.get(change['actor'], change['actor'])}",
+        "signal": change["signal"],
+        "staff": change["staff"],
+        "product": change["product"],
+        "version": change["version"],
+        "from": None if change.get("source") is None else f"entry {change['source']}",
+    }
+    lines = [f"  {name:8} {value}" for name, value in said.items() if value is not None]
+    return "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in lines)
+
+
 # --- tlog-tiles: the whole log ----------------------------------------------------------------------------------------
 
 
@@ -482,9 +639,9 @@ def reader(place: str) -> Callable[[str], bytes]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command: 0 when everything holds, 1 when something does not, 2 when it was called wrongly."""
     parser = argparse.ArgumentParser(
-        prog="verifier.py", description="Verify a receipt (.tlog-proof) or a whole log, without trusting its keeper."
+        prog="verifier.py", description="Verify a receipt or a whole log, without trusting its keeper."
     )
-    parser.add_argument("receipt", nargs="?", type=Path, help="a .tlog-proof file")
+    parser.add_argument("receipt", nargs="?", type=Path, help="a .tlog-proof file, or the receipt of a choice (JSON)")
     parser.add_argument("--key", action="append", default=[], required=True, help="a key you trust, name+id+base64")
     parser.add_argument("--entry", type=Path, help="the entry, if the receipt does not carry it")
     parser.add_argument("--document", type=Path, help="the document whose hash the entry states, such as a policy file")
@@ -501,13 +658,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             head = verify_log(reader(given.log), keys, known, witnesses=given.witnesses)
             print(f"The log holds: {head.size} entries of {head.origin}, root {head.root.hex()}.")
             return 0
+        receipt = given.receipt.read_bytes()
+        if receipt.lstrip().startswith(b"{"):
+            if given.entry is not None or given.document is not None:
+                raise VerifyError("The receipt of a choice carries its entry, and proves no document.")
+            proven = verify_choice_receipt(read_json(receipt), keys, given.witnesses)
+            head = proven.checkpoint
+            print(f"The receipt holds: entry {proven.index} of {head.size} in the log {head.origin}.")
+            print(describe_choice(proven))
+            print("The rest of the receipt, such as the sentence, is that of the version; the entry does not prove it.")
+            return 0
         entry, index, head = verify_receipt(
-            given.receipt.read_bytes(), keys, given.entry.read_bytes() if given.entry else None, given.witnesses
+            receipt, keys, given.entry.read_bytes() if given.entry else None, given.witnesses
         )
         if given.document is not None:
             verify_document(entry, given.document.read_bytes())
             print(f"The document is the one that was recorded: {given.document}")
-    except (VerifyError, OSError, ValueError) as problem:
+    except (VerifyError, OSError, ValueError, RecursionError) as problem:
         print(f"NOT verified: {problem}", file=sys.stderr)
         return 1
     print(f"The receipt holds: entry {index} of {head.size} in the log {head.origin}.")

@@ -173,6 +173,46 @@ def link(
     _tell(linked.changes)
 
 
+@people.command("links")
+def links(
+    who: Who,
+    product: Product = None,
+    days: Annotated[int, typer.Option("--days", min=1, help="How long the link to the choices works")] = 30,
+) -> None:
+    """Print the links of a person: to all choices, and to stop each one. Whoever has a link can use it.
+
+    Somebody who is nobody here yet becomes a person. Example: troth people links ann@example.org
+    """
+    from datetime import timedelta
+
+    from troth.people.passes import Passes
+
+    wanted = read_who(who)
+    configuration = configured()
+    site = (configuration.site or f"http://{configuration.host}:{configuration.port}").rstrip("/")
+    with opened_people(write=True) as found:
+        version = found.policy.in_force(found.store.clock())
+        if version is None:
+            fail("No version of the policy is in force yet, so there is nothing to choose.")
+        if product is not None and version.covered(product) is None:
+            fail(
+                f"--product: the policy covers no '{product}'.",
+                f"It covers: {', '.join(c.id for c in version.covers)}.",
+            )
+        person = wanted if isinstance(wanted, str) else found.know(wanted)
+        passes = Passes(found.key)
+        until = found.store.clock() + timedelta(days=days)
+        out.print(Text.assemble(("all choices", "bold"), f", until {until:%Y-%m-%d}"))
+        _print_link(f"{site}/choices/{passes.choices(person, until)}")
+        for choice in version.choices:
+            out.print(Text.assemble(("unsubscribe: ", "bold"), choice.id))
+            _print_link(f"{site}/unsubscribe/{passes.unsubscribe(person, choice.id, product)}")
+
+
+def _print_link(address: str) -> None:
+    typer.echo(f"  {address}")  # a link is never broken into lines
+
+
 @people.command("unlink")
 def unlink(
     identifier: Annotated[str, typer.Argument(metavar="IDENTIFIER", help="email:name@domain, account:… or cookie:…")],

@@ -25,6 +25,29 @@ def unused_choice(subject: Subject) -> Iterator[Found]:
 
 
 @check_that(
+    "choice-cookie-missing",
+    "warning",
+    "Visitors of a site decide about what their browser gives away, and no statement has the cookie that remembers it.",
+    "State it under `trackers:` of a `collects` statement: `name: troth, party: first, necessary: true`.",
+)
+def choice_cookie_missing(subject: Subject) -> Iterator[Found]:
+    """A banner asks about what a browser gives away at a visit; no cookie is set that the policy does not state."""
+    asked = [
+        statement
+        for statement in subject.version.collects
+        if (statement.unless or statement.only_if) and "device" in statement.sources and "visit" in statement.when
+    ]
+    stated = any(
+        "troth" in (tracker.name, tracker.id) and tracker.necessary and tracker.party == "first"
+        for statement in subject.version.collects
+        for tracker in statement.trackers
+    )
+    if asked and not stated:
+        message = f"'{asked[0].id}' waits for the visitor's choice, which no stated cookie could remember."
+        yield Found(subject.path(asked[0]), message, asked[0].id)
+
+
+@check_that(
     "opt-in-with-unless",
     "error",
     "A statement is gated by `unless` with an opt-in choice: it would hold for people who never answered.",

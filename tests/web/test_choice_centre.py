@@ -299,3 +299,18 @@ def test_httpx_sends_what_it_is_told(served: Choosing) -> None:
     with httpx.Client(base_url=served.url, trust_env=False) as client:
         assert "counts as no" in client.get("/choices", headers={"Sec-GPC": "1"}).text
         assert "counts as no" not in client.get("/choices").text
+
+
+def test_browsers_are_taken_apart_on_request(served: Choosing) -> None:
+    page = entry(served)
+    browser = Identifier("cookie", "some-browser")
+    served.people.link(ANN, browser)
+    served.people.choose(ANN, {"analytics": "out", "marketing": "in"}, how="page")
+    with served.client() as client:
+        assert "1 browser and 1 e-mail address" in client.get(page).text
+        done = client.post(page, data={"do": "unlink"}).text
+    assert "on their own again" in done
+    assert "These choices are of 1 e-mail address." in done
+    assert served.people.find(browser) != served.people.find(ANN)
+    assert {name: row.state for name, row in served.people.current(browser).items()} == {"analytics": "out"}
+    assert served.people.current(ANN)["marketing"].state == "in"

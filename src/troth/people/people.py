@@ -31,7 +31,7 @@ from troth.people.changes import (
     read_current,
 )
 from troth.people.errors import ChoiceError, PeopleError
-from troth.people.identifiers import Identifier
+from troth.people.identifiers import Identifier, IdentifierKind
 from troth.people.importing import Exported, Imported, Taken, judge
 from troth.people.keys import IndexKey, load_index_key
 from troth.people.lapsing import Lapsing, in_turns, lasting, let_lapse
@@ -179,6 +179,16 @@ class People:
             before = self._registry.find(unit, identifier)
             alone, changes = self._registry.unlink(unit, identifier, self._derived(unit, "unlink"))
             return Linked(alone.id, tuple(changes), None if before is None else before.id)
+
+        return self._write(work)
+
+    def unlink_all(self, who: Who, kind: IdentifierKind) -> tuple[Linked, ...]:
+        """Take every identifier of a kind from a person, such as all browsers. UnknownPersonError: there is none."""
+
+        def work(unit: Unit) -> tuple[Linked, ...]:
+            person = self._registry.resolve(unit, who)
+            parted = self._registry.unlink_all(unit, person, kind, self._derived(unit, "unlink"))
+            return tuple(Linked(alone.id, tuple(changes), person.id) for alone, changes in parted)
 
         return self._write(work)
 

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, or_, select
 
 from troth.people.changes import CURRENT_OF, Act, Change, Current, Person, Scribe, read_current, set_current, stated
 from troth.people.errors import UnknownPersonError
-from troth.people.identifiers import Identifier, is_person_id
+from troth.people.identifiers import Identifier, IdentifierKind, is_person_id
 from troth.people.keys import IndexKey
 from troth.people.sealing import new_person_key
 from troth.people.strictness import Model, State, merge_states
@@ -37,6 +37,11 @@ MOVE_IDENTIFIER = (
 )
 MOVE_IDENTIFIERS = (
     identifiers.update().where(identifiers.c.person == bindparam("of_person")).values(person=bindparam("new_person"))
+)
+OF_KIND = (
+    select(identifiers.c.blind)
+    .where(identifiers.c.person == bindparam("of_person"), identifiers.c.kind == bindparam("of_kind"))
+    .order_by(identifiers.c.linked_at)
 )
 ABSORB = (
     persons.update()
@@ -158,15 +163,26 @@ class Registry:
         person = self.find(unit, identifier)
         if person is None:
             raise UnknownPersonError("Nobody has this identifier.")
-        blind = self.key.blind(identifier)
+        return self._part(unit, person, identifier.kind, self.key.blind(identifier), act)
+
+    def unlink_all(
+        self, unit: Unit, person: Person, kind: IdentifierKind, act: Act
+    ) -> list[tuple[Person, list[Change]]]:
+        """The same for every identifier of a kind that the person has."""
+        blinds = [bytes(row[0]) for row in unit.rows(OF_KIND, {"of_person": person.id, "of_kind": kind})]
+        return [self._part(unit, person, kind, blind, act) for blind in blinds]
+
+    def _part(
+        self, unit: Unit, person: Person, kind: IdentifierKind, blind: bytes, act: Act
+    ) -> tuple[Person, list[Change]]:
         alone = self.make(unit)
         moved = {"new_person": alone.id, "new_linked_at": to_micros(unit.at)}
-        unit.change(MOVE_IDENTIFIER, {"of_kind": identifier.kind, "of_blind": blind, **moved})
+        unit.change(MOVE_IDENTIFIER, {"of_kind": kind, "of_blind": blind, **moved})
         values: dict[str, object] = {
-            "person": person.id, "identifier": [identifier.kind, blind.hex()], "other": alone.id,
+            "person": person.id, "identifier": [kind, blind.hex()], "other": alone.id,
         }  # fmt: skip
         leaf, _ = self.scribe.enter(unit, "unlinked", person, values)
-        _note(unit, leaf, person, "unlinked", identifier.kind, alone.id)
+        _note(unit, leaf, person, "unlinked", kind, alone.id)
         current = read_current(unit.rows(CURRENT_OF, {"of_person": person.id}))
         refused = [row for row in current.values() if row.state == "out"]
         write = self.scribe.change

@@ -17,6 +17,7 @@ from troth.people import Change, Identifier
 from troth.people.codes import redeem_code, request_code
 from troth.people.errors import ExpiredPassError, IdentifierError, UnknownPassError, UnknownPersonError
 from troth.people.identifiers import normalise
+from troth.people.overview import read_linked
 from troth.people.passes import Pass
 from troth.web.choices.desk import Desk
 from troth.web.choices.forms import FormError, chosen, read_form
@@ -124,7 +125,7 @@ class Centre:
             return entry
         fields = await read_form(request)
         action = fields.get("do", "save")
-        if action not in ("save", "refuse", "signal"):
+        if action not in ("save", "refuse", "signal", "unlink"):
             raise FormError("The form asks for something that there is not.")
         changes = await asyncio.to_thread(self._change, request, entry, action, fields)
         return await self._centre(request, entry, changes, action)
@@ -136,6 +137,9 @@ class Centre:
         changes: list[Change] = []
         if action == "refuse":
             return people.refuse_everything(entry.person, how="page")
+        if action == "unlink":
+            people.unlink_all(entry.person, "cookie")
+            return ()
         states = chosen(fields)
         for signal in sorted(signals_of(request)):
             changes += people.signal(entry.person, signal)
@@ -162,6 +166,8 @@ class Centre:
         try:
             current = await asyncio.to_thread(people.current, entry.person)
             history = await asyncio.to_thread(people.history, entry.person)
+            person = await asyncio.to_thread(people.find, entry.person)  # another, if two became one since
+            linked = await asyncio.to_thread(read_linked, people.store, person or entry.person)
         except UnknownPersonError:
             return self._entrance(request, 404, note="Nothing is known any more of whoever this link is for.")
         signals = signals_of(request)
@@ -176,5 +182,5 @@ class Centre:
             receipt=lambda one: f"receipts/{desk.passes.receipt(one.person, one.leaf)}.json",
             honour=[one for one in choices if one.signal and one.counts != "out" and not one.kept],
             required=required(version, desk.clock(), desk.language(request, version)),
-            until=entry.until,
+            linked=linked,
         )

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import apsw
 import pytest
-from simulated_disk import Disk, store_on
 
+from simulated_disk import Disk, store_on
 from store_oracle import judge, write_of
 from troth.store import StoreUnavailableError
 from troth.store.migrate import migrate
@@ -45,10 +45,7 @@ def test_every_write_fails(error: type[Exception], failing_for: int, template: P
         disk.fail_at, disk.fail_with, disk.failing_for = operation, error, failing_for
         acknowledged, refused = write_all(disk, template)
         refusals += len(refused)
-        place = tmp_path / str(operation)
-        place.mkdir()
-        files = {name: bytes(content) for name, content in disk.files.items()}
-        kept = judge(disk.save(files, place), acknowledged)
+        kept = judge(disk.save_all(tmp_path / str(operation)), acknowledged)
         # What was refused while it was being committed may be there after all, but whole; the judge saw to that.
         assert set(kept) <= set(acknowledged) | set(refused)
         assert len(kept) == len(set(kept))

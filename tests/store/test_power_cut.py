@@ -1,12 +1,11 @@
 """Power cuts at random moments: no acknowledged write is lost. With `synchronous=NORMAL` some must be."""
 
 import random
-import shutil
 from pathlib import Path
 
 import pytest
-from simulated_disk import Disk, store_on
 
+from simulated_disk import Disk, cut_power, store_on
 from store_oracle import judge, write_of
 from troth.store.migrate import migrate
 
@@ -27,36 +26,22 @@ def workload(disk: Disk, template: Path, synchronous: str, chance: random.Random
     store.close()
 
 
-def cuts(folder: Path, template: Path, synchronous: str, count: int, seed: int) -> int:
-    """Cut the power `count` times; how often something was wrong afterwards."""
+def cuts(folder: Path, template: Path, synchronous: str, count: int, seed: int) -> list[Exception]:
+    """Cut the power `count` times; what was wrong afterwards."""
     chance = random.Random(seed)
-    wrong = 0
-    disk = Disk()
-    for number in range(count):
-        if number % 50 == 0:
-            disk = Disk()
-            workload(disk, template, synchronous, chance)
-        files, acknowledged = disk.cut(chance.randrange(3, len(disk.log)), chance)
-        place = folder / str(number)
-        place.mkdir()
-        try:
-            judge(disk.save(files, place), acknowledged)
-        except AssertionError:
-            wrong += 1
-        shutil.rmtree(place)
-    return wrong
+    return cut_power(folder, count, chance, lambda disk: workload(disk, template, synchronous, chance), judge)
 
 
 def test_five_hundred_power_cuts(tmp_path: Path, template: Path) -> None:
-    assert cuts(tmp_path, template, "FULL", 500, seed=1) == 0
+    assert cuts(tmp_path, template, "FULL", 500, seed=1) == []
 
 
 def test_the_control_without_full_syncs_fails(tmp_path: Path, template: Path) -> None:
-    assert cuts(tmp_path, template, "NORMAL", 50, seed=1) > 10
+    assert len(cuts(tmp_path, template, "NORMAL", 50, seed=1)) > 10
 
 
 @pytest.mark.soak
 def test_ten_thousand_power_cuts(tmp_path: Path, template: Path) -> None:
     for seed in range(20):
         (tmp_path / str(seed)).mkdir()
-        assert cuts(tmp_path / str(seed), template, "FULL", 500, seed=100 + seed) == 0
+        assert cuts(tmp_path / str(seed), template, "FULL", 500, seed=100 + seed) == []

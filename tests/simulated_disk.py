@@ -8,13 +8,18 @@ on a real disk and judged with another SQLite, the one of Python itself.
 
 import itertools
 import random
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import apsw
+import apsw.ext
+from sqlalchemy.pool import StaticPool
 
 from troth.store import Store
 from troth.store import store as store_module
+from troth.store.writer import Clock
 
 SECTOR = 512
 _names = itertools.count()
@@ -72,10 +77,15 @@ class Disk:
         return {name: bytes(content) for name, content in synced.items()}, acknowledged
 
     def save(self, files: dict[str, bytes], folder: Path) -> str:
-        """Put files on a real disk; the URL of the store in them."""
+        """Put files into a new folder on a real disk; the URL of the store in them."""
+        folder.mkdir()
         for name, content in files.items():
             (folder / Path(name).name).write_bytes(content)
         return f"sqlite:///{folder}/troth.db"
+
+    def save_all(self, folder: Path) -> str:
+        """The same with all that was written, as after a failure that did not stop the machine."""
+        return self.save({name: bytes(content) for name, content in self.files.items()}, folder)
 
 
 def _apply(content: bytearray, operation: tuple) -> None:
@@ -181,8 +191,8 @@ class _Cursor:
         try:
             self._cursor = self._connection.execute(sql, tuple(parameters))
             self.description = self._cursor.get_description() if self._cursor.bindings_count >= 0 else None
-        except apsw.ExecutionCompleteError:
-            self.description = None
+        except apsw.ExecutionCompleteError:  # no row came, so the columns have to be asked for
+            self.description = apsw.ext.query_info(self._connection, sql, tuple(parameters)).description or None
         except apsw.ConstraintError as problem:
             raise _IntegrityError(str(problem)) from problem
         except apsw.Error as problem:
@@ -260,13 +270,44 @@ def driver(disk: Disk) -> ModuleType:
     )
 
 
-def store_on(disk: Disk, pragmas: dict[str, str], template: Path) -> Store:
-    """The store on that disk, which begins with the files of `template`. One connection: it has no shared memory."""
+def store_on(disk: Disk, pragmas: dict[str, str], template: Path, clock: Clock = store_module.utc_now) -> Store:
+    """The store on that disk, which begins with the files of `template`.
+
+    One connection for all, since the disk has no shared memory: for one thread that reads only between its writes.
+    """
     if "troth.db" not in disk.files:
         disk.files["troth.db"] = bytearray(template.read_bytes())
         disk.log.append(("write", "troth.db", 0, template.read_bytes()))
         disk.log.append(("sync", "troth.db"))
     url = store_module.read_url("sqlite:///troth.db")
-    options = {"module": driver(disk), "pragmas": {"locking_mode": "EXCLUSIVE", **pragmas}, "pool_size": 1}
+    options = {"module": driver(disk), "pragmas": {"locking_mode": "EXCLUSIVE", **pragmas}, "poolclass": StaticPool}
     engine = store_module.open_engine(url, begin=None, **options)
-    return Store(url, engine, engine, store_module.utc_now)
+    return Store(url, engine, engine, clock)
+
+
+def cut_power(
+    folder: Path,
+    count: int,
+    chance: random.Random,
+    workload: Callable[[Disk], object],
+    judge: Callable[[str, list[str]], object],
+    cuts_of_each: int = 50,
+) -> list[Exception]:
+    """Cut the power `count` times, in runs of a workload that notes what is acknowledged; what was wrong afterwards.
+
+    `judge` gets the URL of the store as it came up again and what was acknowledged before the cut.
+    """
+    wrong = []
+    disk = Disk()
+    for number in range(count):
+        if number % cuts_of_each == 0:
+            disk = Disk()
+            workload(disk)
+        files, acknowledged = disk.cut(chance.randrange(3, len(disk.log)), chance)
+        place = folder / str(number)
+        try:
+            judge(disk.save(files, place), acknowledged)
+        except Exception as problem:
+            wrong.append(problem)
+        shutil.rmtree(place)
+    return wrong

@@ -290,3 +290,25 @@ def test_asking_again(people: People, clock) -> None:
     # What is new there depends on no choice: people hear of it, but there is no choice to ask about.
     assert not people.must_ask(ANN, "marketing.news")
     assert not people.must_ask(BOB, "marketing")
+
+
+def test_agreeing_to_a_version_is_a_choice_like_any_other(people: People, clock) -> None:
+    assert people.accepted(ANN) is None
+    (change,) = people.accept(ANN, how="page")
+    assert (change.choice, change.state, change.version) == ("@policy", "in", "2020-01-01")
+    assert people.accepted(ANN) == "2020-01-01"
+    clock.now = datetime(2021, 2, 1, tzinfo=UTC)
+    assert people.accepted(ANN) == "2020-01-01"
+    people.accept(ANN, how="page")
+    assert people.accepted(ANN) == "2021-01-01"
+    # It is no choice of the policy: it decides nothing, leaves with no export, and goes with everything optional.
+    assert not [record for record in people.export() if record.choice.startswith("@")]
+    people.refuse_everything(ANN, how="page")
+    assert people.accepted(ANN) is None
+
+
+def test_agreeing_to_a_version_is_not_passed_on_in_a_merge(people: People) -> None:
+    people.accept(ANN, how="page")
+    people.choose(BOB, {"marketing": "in"}, how="page")
+    people.link(ANN, BOB)
+    assert people.accepted(ANN) is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -23,6 +23,9 @@ How = Literal["banner", "page", "link", "one-click", "signal", "staff", "import"
 STATES: tuple[State, ...] = get_args(State)
 HOWS: tuple[How, ...] = get_args(How)
 TOPIC = "choice"
+# The choice to let the present version of the policy hold for data that was given under an older one. No choice that a
+# policy declares has such a name, and nothing but that depends on it.
+ACCEPTED = "@policy"
 
 CURRENT_COLUMNS = [
     choices.c[name] for name in ("choice", "state", "leaf", "made_at", "version", "actor", "how", "signal_leaf")
@@ -189,11 +192,17 @@ def read_change(row: Sequence[Any]) -> Change:
     return Change(**{**values, **times})
 
 
+def accepted_version(current: Mapping[str, Current]) -> str | None:
+    """The version of the policy that a person agreed to last, of their current choices."""
+    row = current.get(ACCEPTED)
+    return row.version if row is not None and row.state == "in" else None
+
+
 def stated(current: dict[str, Current]) -> dict[str, State]:
-    """What a person said: the states by choice, without those that were taken back."""
-    return {name: row.state for name, row in current.items() if row.state != "unset"}
+    """What a person said: the states by choice of the policy, without those that were taken back."""
+    return {name: row.state for name, row in current.items() if row.state != "unset" and name != ACCEPTED}
 
 
 def in_and_out(current: dict[str, Current]) -> dict[str, Literal["in", "out"]]:
     """The same as the decision point takes it."""
-    return {name: row.state for name, row in current.items() if row.state != "unset"}
+    return {name: row.state for name, row in current.items() if row.state != "unset" and name != ACCEPTED}

@@ -19,6 +19,7 @@ import msgspec
 from troth.people.acting import act_of, check_states, model_of, optional_states, signal_states, version_for
 from troth.people.asking import why_ask
 from troth.people.changes import (
+    ACCEPTED,
     CHANGE_AT,
     CURRENT_OF,
     Act,
@@ -26,7 +27,9 @@ from troth.people.changes import (
     Change,
     Current,
     How,
+    Person,
     Scribe,
+    accepted_version,
     read_change,
     read_current,
 )
@@ -115,6 +118,37 @@ class People:
         """
         check_states(states)
         return self._choose(who, states, how, staff, product, version, key)
+
+    def accept(
+        self, who: Who, *, how: How, version: str | None = None, staff: str | None = None, key: str | None = None
+    ) -> tuple[Change, ...]:
+        """Agree to a version of the policy (the one in force) for data that was given before it; the change.
+
+        It is a change like any other, of the choice `ACCEPTED`; saying unset or out to that takes it back.
+        """
+        return self._choose(who, {ACCEPTED: "in"}, how, staff, None, version, key)
+
+    def accepted(self, who: Who) -> str | None:
+        """The version of the policy that a person agreed to last, or None."""
+        return accepted_version(self.current(who))
+
+    def resolve(self, unit: Unit, who: Who) -> Person:
+        """The person of an id or identifier, in a unit of work; an identifier never seen becomes a person.
+
+        UnknownPersonError: there is no such id, or the person was erased.
+        """
+        return self._registry.resolve(unit, who)
+
+    def seek(self, unit: Unit, who: Who) -> Person | None:
+        """The person of an id or identifier, in a unit of work; None for an identifier that nobody has.
+
+        UnknownPersonError: there is no such id, or the person was erased.
+        """
+        return self._registry.person(unit, who) if isinstance(who, str) else self._registry.find(unit, who)
+
+    def write(self, work: Callable[[Unit], T]) -> T:
+        """Run a unit of work on the store; what it changes is in every follower before this returns."""
+        return self._write(work)
 
     def refuse_everything(
         self,
@@ -285,7 +319,7 @@ class People:
             seen = version_for(self.policy, unit.at, version)
             act = act_of(self.policy, seen, "staff" if staff else "person", how, staff=staff, product=product)
             if states is not None:
-                check_states(states, seen)
+                check_states({name: state for name, state in states.items() if name != ACCEPTED}, seen)
             person = self._registry.resolve(unit, who)
             current = read_current(unit.rows(CURRENT_OF, {"of_person": person.id}))
             wanted = optional_states(seen, current) if states is None else states

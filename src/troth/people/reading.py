@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Select, bindparam, func, or_, select
 
 from troth.people.changes import (
+    ACCEPTED,
     CHANGE_COLUMNS,
     CURRENT_COLUMNS,
     Change,
@@ -120,7 +121,7 @@ def _exported(person: str | None, rows: list[tuple[Any, ...]], models: Mapping[s
         return
     current = read_current(rows)
     states = stated(current)
-    for choice in sorted({*models, *current}):
+    for choice in sorted({*models, *current} - {ACCEPTED}):  # agreeing to a version is between it and this store
         own, counts = current.get(choice), effective(states, choice)
         if own is None and counts == "unset":
             continue

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import msgspec
 from sqlalchemy import bindparam, select
 
-from troth.people.sealing import seal_opening
+from troth.people.sealing import KeyWrapping, seal_opening
 from troth.people.strictness import State
 from troth.record.commitment import new_event, new_salt
 from troth.record.kinds import make_entry, make_opening, write_time
@@ -106,11 +106,11 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class Scribe:
-    """Writes entries about persons: holds the wrapping key and the source of randomness."""
+    """Writes entries about persons: holds how their keys are wrapped, and the source of randomness."""
 
     __slots__ = ("random", "wrapping")
 
-    def __init__(self, wrapping: bytes, random: Random = secrets.token_bytes) -> None:
+    def __init__(self, wrapping: KeyWrapping, random: Random = secrets.token_bytes) -> None:
         self.wrapping = wrapping
         self.random = random
 
@@ -141,7 +141,7 @@ class Scribe:
         unit.change(ADD_CHANGE, row)
         set_current(unit, person.id, current_of(change, leaf if act.signal else signal_leaf))
         message = {"leaf": leaf, "event": event, "person": person.id, "choice": choice, "state": state}
-        unit.send(TOPIC, msgspec.json.encode(message).decode())
+        unit.send(TOPIC, msgspec.json.encode(message).decode(), person.id)
         return change
 
 

@@ -45,6 +45,10 @@ class UnsafeIndexKeyError(PeopleError):
     """The key can be read by others than its owner, or is not the key of this database."""
 
 
+class OtherWrappingError(PeopleError):
+    """The keys of persons were wrapped by a vault, which has to be opened to write or prove something about them."""
+
+
 class StaleChoicesError(PeopleError):
     """The choices in memory are older than allowed; nothing is decided on them. Try again later."""
 

@@ -1,9 +1,9 @@
 """The key of the identifiers. It lies in a file `people.key` (mode 0600) beside the record's, outside the database.
 
 From its 32 random bytes HKDF-SHA-256 (RFC 5869) derives one key for each use: one for each kind of identifier, one for
-the keys of requests, one that wraps the keys of persons, one each for links, codes and the cookie of a browser, and a
-check value that the database keeps, so that a database is never used with the key of another one. Whoever has the
-database and not this file can find nobody in it.
+the keys of requests, one that wraps the keys of persons where no vault does, one for each data term whose values can be
+looked for, one each for links, codes and the cookie of a browser, and a check value that the database keeps, so that a
+database is never used with the key of another one. Whoever has the database and not this file can find nobody in it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sqlalchemy import bindparam, select
 
 from troth.people.errors import MissingIndexKeyError, UnsafeIndexKeyError
 from troth.people.identifiers import KINDS, Identifier, normalise
+from troth.people.sealing import LocalWrapping
 from troth.record.durable import write_durably
 from troth.store import Store, Unit
 from troth.store.schema import persons, settings
@@ -37,12 +38,14 @@ Random = Callable[[int], bytes]
 class IndexKey:
     """The derived keys. Holds no identifier."""
 
-    __slots__ = ("_kinds", "_requests", "browsers", "check", "codes", "passes", "wrapping")
+    __slots__ = ("_kinds", "_requests", "_terms", "_values", "browsers", "check", "codes", "passes", "wrapping")
 
     def __init__(self, seed: bytes) -> None:
         self._kinds = {kind: _derive(seed, f"identifier {kind}") for kind in KINDS}
         self._requests = _derive(seed, "requests")
-        self.wrapping = _derive(seed, "persons")
+        self._values = _derive(seed, "values")
+        self._terms: dict[str, bytes] = {}
+        self.wrapping = LocalWrapping(_derive(seed, "persons"))
         self.passes = _derive(seed, "passes", 64)
         self.codes = _derive(seed, "codes")
         self.browsers = _derive(seed, "browsers")
@@ -51,6 +54,13 @@ class IndexKey:
     def blind(self, identifier: Identifier) -> bytes:
         """The blind index of an identifier: HMAC-SHA-256 of its one spelling, 32 bytes. Raises IdentifierError."""
         return hmac.digest(self._kinds_key(identifier), normalise(identifier).encode(), "sha256")
+
+    def blind_value(self, term: str, text: str) -> bytes:
+        """The blind index of a value of a data term: HMAC-SHA-256 under a key of that term alone, 32 bytes."""
+        key = self._terms.get(term)
+        if key is None:
+            key = self._terms[term] = _derive(self._values, f"value {term}")
+        return hmac.digest(key, text.encode(), "sha256")
 
     def blind_request(self, key: str) -> bytes:
         """The blind form of a caller's key, which may say something about a person; 32 bytes."""

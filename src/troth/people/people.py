@@ -41,6 +41,7 @@ from troth.people.lapsing import Lapsing, in_turns, lasting, let_lapse
 from troth.people.persons import Registry
 from troth.people.reading import Standing, Who, read_choices, read_export, read_history, read_persons, read_standing
 from troth.people.requests import Request
+from troth.people.sealing import KeyWrapping
 from troth.people.strictness import State, choice_models
 from troth.policy.history import Policy
 from troth.store import Store, Unit
@@ -74,12 +75,19 @@ class People:
     Everything raises StoreUnavailableError when the store is not there: nothing was acknowledged, try again.
     """
 
-    def __init__(
-        self, store: Store, policy: Policy, key: IndexKey, random: Callable[[int], bytes] = secrets.token_bytes
+    def __init__(  # noqa: PLR0917
+        self,
+        store: Store,
+        policy: Policy,
+        key: IndexKey,
+        folder: Path,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+        wrapping: KeyWrapping | None = None,
     ) -> None:
         self.store = store
         self.key = key
-        self._registry = Registry(key, Scribe(key.wrapping, random), choice_models(policy))
+        self.folder = folder
+        self._registry = Registry(key, Scribe(wrapping or key.wrapping, random), choice_models(policy))
         self._followers: list[Follower] = []
         self._lapsing = Lapsing()
         self.policy = policy
@@ -88,6 +96,20 @@ class People:
         """Go by this policy from now on: the same one, with a version more."""
         self._registry.models = choice_models(policy)
         self.policy = policy
+
+    @property
+    def wrapping(self) -> KeyWrapping:
+        """How the keys of persons are wrapped."""
+        return self._registry.scribe.wrapping
+
+    @property
+    def scribe(self) -> Scribe:
+        """What writes entries about persons, for the rooms that stand on this one."""
+        return self._registry.scribe
+
+    def wrap_with(self, wrapping: KeyWrapping) -> None:
+        """Wrap the keys of persons like this from now on; it must unwrap those that are there."""
+        self._registry.scribe.wrapping = wrapping
 
     def attach(self, follower: Follower) -> None:
         """Let `follower` see every change of this process before it is acknowledged."""
@@ -328,7 +350,7 @@ class People:
                 for choice, state in wanted.items()
             )
             if request is not None:
-                request.answer(unit, [change.leaf for change in changes])
+                request.answer(unit, [change.leaf for change in changes], person.id)
             return changes
 
         return self._write(work)
@@ -378,10 +400,18 @@ class People:
 
 
 def open_people(
-    store: Store, folder: Path, policy: Policy, random: Callable[[int], bytes] = secrets.token_bytes
+    store: Store,
+    folder: Path,
+    policy: Policy,
+    random: Callable[[int], bytes] = secrets.token_bytes,
+    wrapping: KeyWrapping | None = None,
 ) -> People:
-    """The people in `store`, with the key of the identifiers in `folder`. Raises what `load_index_key` raises."""
-    return People(store, policy, load_index_key(store, folder, random), random)
+    """The people in `store`, with the key of the identifiers in `folder`. Raises what `load_index_key` raises.
+
+    `wrapping` says how the keys of persons are wrapped. Opening the vault on these people sets it, too; without either
+    it is under a key derived from that of the identifiers.
+    """
+    return People(store, policy, load_index_key(store, folder, random), folder, random, wrapping)
 
 
 def _signal_leaf(current: Current | None) -> int | None:

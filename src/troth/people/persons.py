@@ -16,7 +16,7 @@ from troth.people.keys import IndexKey
 from troth.people.sealing import new_person_key
 from troth.people.strictness import Model, State, merge_states
 from troth.store import Unit
-from troth.store.schema import choices, identifiers, person_links, persons, to_micros
+from troth.store.schema import choices, identifiers, items, person_links, persons, to_micros
 
 FIND = (
     select(persons.c.id, persons.c.sealing_key)
@@ -43,6 +43,8 @@ OF_KIND = (
     .where(identifiers.c.person == bindparam("of_person"), identifiers.c.kind == bindparam("of_kind"))
     .order_by(identifiers.c.linked_at)
 )
+# What was collected stays sealed for whom it was collected from.
+MOVE_ITEMS = items.update().where(items.c.person == bindparam("of_person")).values(person=bindparam("new_person"))
 ABSORB = (
     persons.update()
     .where(or_(persons.c.id == bindparam("of_person"), persons.c.merged_into == bindparam("of_person_too")))
@@ -98,6 +100,7 @@ class Registry:
     def make(self, unit: Unit) -> Person:
         """A new person. If ever two ids share their number, the database refuses, and the request may be sent again."""
         id = self.scribe.random(16).hex()
+        self.scribe.wrapping.prepare(unit)
         person = Person(id, new_person_key(self.scribe.wrapping, id, self.scribe.random))
         unit.change(
             ADD_PERSON,
@@ -155,6 +158,7 @@ class Registry:
                 set_current(unit, person.id, msgspec.structs.replace(latest, signal_leaf=signal))
         unit.change(FORGET_CURRENT, {"of_person": other.id})
         unit.change(MOVE_IDENTIFIERS, {"of_person": other.id, "new_person": person.id})
+        unit.change(MOVE_ITEMS, {"of_person": other.id, "new_person": person.id})
         unit.change(ABSORB, {"of_person": other.id, "of_person_too": other.id, "new_person": person.id})
         return changes
 

@@ -45,7 +45,7 @@ def opening_of(people: People, leaf: int) -> Opening:
     if row is None:
         raise UnknownPersonError(f"Entry {leaf} is not about a person.")
     key = None if row.sealing_key is None else bytes(row.sealing_key)
-    return open_opening(people.key.wrapping, row.person, key, row.event, bytes(row.sealed))
+    return open_opening(people.wrapping, row.person, key, row.event, bytes(row.sealed))
 
 
 def choice_receipt(

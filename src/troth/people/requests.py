@@ -16,7 +16,7 @@ from troth.store import Unit
 from troth.store.schema import requests, to_micros
 
 ANSWERED = select(requests.c.digest, requests.c.result).where(requests.c.key == bindparam("of_key"))
-ADD_REQUEST = requests.insert().values({name: bindparam(name) for name in ("key", "digest", "result", "at")})
+ADD_REQUEST = requests.insert().values({name: bindparam(name) for name in ("key", "digest", "result", "at", "person")})
 LONGEST = 512  # characters of a caller's key
 
 
@@ -43,7 +43,7 @@ class Request:
             raise OtherRequestError("This key came before with another request. Nothing was changed; use a new key.")
         return msgspec.json.decode(rows[0][1], type=list[int])
 
-    def answer(self, unit: Unit, leaves: list[int]) -> None:
-        """Keep what it led to."""
+    def answer(self, unit: Unit, leaves: list[int], person: str) -> None:
+        """Keep what it led to, and for whom, so that it goes when that person is erased."""
         values = {"key": self._key, "digest": self._digest, "result": msgspec.json.encode(leaves).decode()}
-        unit.change(ADD_REQUEST, {**values, "at": to_micros(unit.at)})
+        unit.change(ADD_REQUEST, {**values, "at": to_micros(unit.at), "person": person})

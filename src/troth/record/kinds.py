@@ -27,10 +27,13 @@ _PATTERNS = {
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A field of a kind. `type`: `id`, `date`, `text`, `integer`, `sha256`, or `commitment` (never in the clear)."""
+    """A field of a kind. `type`: `id`, `date`, `text`, `integer`, `sha256`, `counts`, or `commitment`.
+
+    `counts` are integers by ids. Only a commitment may be about a person, since it is never in the clear.
+    """
 
     name: str
-    type: Literal["id", "date", "text", "integer", "sha256", "commitment"]
+    type: Literal["id", "date", "text", "integer", "sha256", "counts", "commitment"]
     about: str
 
 
@@ -88,6 +91,42 @@ KINDS: dict[str, Kind] = {
             (
                 Field("person", "commitment", "the pseudonymous id that stays"),
                 Field("other", "commitment", "the pseudonymous id that means the same person from now on"),
+            ),
+        ),
+        Kind(
+            "collected",
+            "Data was collected from or about a person, as a statement of the policy says.",
+            (
+                Field("policy", "id", "the id of the policy"),
+                Field("version", "id", "the version under which it was collected"),
+                Field("statement", "id", "the statement that it was collected by"),
+                Field("person", "commitment", "the pseudonymous id of the person"),
+                Field("collection", "commitment", "the data terms in the order of the items, the product, the moment"),
+            ),
+        ),
+        Kind(
+            "expired",
+            "Data was deleted since the time was over for which the policy lets it be kept.",
+            (
+                Field("policy", "id", "the id of the policy"),
+                Field("items", "counts", "how many items were deleted, by the statement that they were collected by"),
+            ),
+        ),
+        Kind(
+            "erased",
+            "Persons were erased: their keys were destroyed, and what was kept of them was deleted.",
+            (
+                Field("persons", "integer", "how many"),
+                Field("erasure", "commitment", "their pseudonymous ids, who did it, and why"),
+            ),
+        ),
+        Kind(
+            "rotated",
+            "Something was done to the keys that wrap the keys of persons.",
+            (
+                Field("epoch", "integer", "the number of the key"),
+                Field("act", "id", "created, rewrapped (keys of persons moved to it), or retired (and destroyed)"),
+                Field("keys", "integer", "how many keys of persons were moved; 0 for the other acts"),
             ),
         ),
     )
@@ -161,10 +200,16 @@ def _fields(kind: object) -> dict[str, Field]:
 
 def _fits(field: Field, value: object) -> bool:
     if field.type == "integer":
-        return isinstance(value, int) and not isinstance(value, bool)
+        return _is_integer(value)
+    if field.type == "counts":
+        return isinstance(value, dict) and all(_matches("id", id) and _is_integer(n) for id, n in value.items())
     if field.type == "text":
         return isinstance(value, str)
     return _matches("sha256" if field.type == "commitment" else field.type, value)
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _matches(form: str, value: object) -> bool:

@@ -23,10 +23,13 @@ from sqlalchemy import (
     text,
 )
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 VERSION_TABLE = "troth_schema"
 
 metadata = MetaData()
+
+_NAMED, _ERASED = "person IS NOT NULL", "erased_leaf IS NOT NULL"
+_EXPIRES, _BLIND = "expires_at IS NOT NULL", "blind IS NOT NULL"
 
 # In SQLite only a column declared INTEGER is the row's own number; BIGINT would need an index beside the table.
 Number = BigInteger().with_variant(Integer(), "sqlite")
@@ -96,7 +99,9 @@ outbox = Table(
     Column("body", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("sent_at", BigInteger),
+    Column("person", Text),
     Index("outbox_waiting", "id", sqlite_where=text("sent_at IS NULL"), postgresql_where=text("sent_at IS NULL")),
+    Index("outbox_person", "person", sqlite_where=text(_NAMED), postgresql_where=text(_NAMED)),
     comment="What has to be told to others because of a change that is committed. Sent at least once, in order.",
 )
 
@@ -119,8 +124,10 @@ persons = Table(
     Column("sealing_key", LargeBinary),
     Column("merged_into", Text),
     Column("created_at", BigInteger, nullable=False),
+    Column("erased_leaf", BigInteger),
     Index("persons_merged_into", "merged_into"),
-    comment="Persons by a random id, of which `number` is a part. Without its key a person is erased from the record.",
+    Index("persons_erased_leaf", "erased_leaf", sqlite_where=text(_ERASED), postgresql_where=text(_ERASED)),
+    comment="Persons by a random id, of which `number` is a part. Who was erased has no key, and the entry of that.",
 )
 
 identifiers = Table(
@@ -182,6 +189,7 @@ person_links = Table(
     Column("other", Text),
     Column("at", BigInteger, nullable=False),
     Index("person_links_person", "person", "leaf"),
+    Index("person_links_other", "other"),
     comment="Every identifier that was linked or unlinked and every merge of two persons, in the order of the record.",
 )
 
@@ -192,6 +200,8 @@ requests = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("result", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("person", Text),
+    Index("requests_person", "person"),
     comment="What was answered to a request, by an HMAC of the caller's key, so that sending it twice does it once.",
 )
 
@@ -207,6 +217,41 @@ codes = Table(
     Column("since", BigInteger, nullable=False),
     Index("codes_until", "until"),
     comment="The code that opens an address's choices, as an HMAC; kept for addresses that nobody has too, for a day.",
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("leaf", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("sealed_for", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("product", Text),
+    Column("collected_at", BigInteger, nullable=False),
+    Column("keeps", Text),
+    Column("expires_at", BigInteger),
+    Column("blind", LargeBinary),
+    Column("sealed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("leaf", "position"),
+    Index("items_person", "person", "data"),
+    Index("items_data", "data", "person"),
+    Index("items_expires", "expires_at", sqlite_where=text(_EXPIRES), postgresql_where=text(_EXPIRES)),
+    Index("items_blind", "data", "blind", sqlite_where=text(_BLIND), postgresql_where=text(_BLIND)),
+    comment="What was collected, each value sealed under the key of the person `sealed_for`, who is `person` by now.",
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("retired_at", BigInteger),
+    comment="The keys that wrap the keys of persons, which are elsewhere: their numbers, and how to know each again.",
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

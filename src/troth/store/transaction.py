@@ -20,7 +20,9 @@ SEQUENCER = int.from_bytes(b"troth", "big")
 LOCK = f"SELECT pg_advisory_xact_lock({SEQUENCER})"
 NEXT_INDEX = 'SELECT coalesce(max("index") + 1, 0) FROM leaves'
 ADD_LEAF = leaves.insert().values({name: bindparam(name) for name in ("index", "hash", "entry", "at")})
-ADD_MESSAGE = outbox.insert().values({name: bindparam(name) for name in ("topic", "body", "created_at")}).inline()
+ADD_MESSAGE = (
+    outbox.insert().values({name: bindparam(name) for name in ("topic", "body", "created_at", "person")}).inline()
+)
 
 
 class Compiled(NamedTuple):
@@ -60,7 +62,7 @@ class Transaction(Protocol):
         """Take back everything since the mark. Raises if the transaction is lost."""
 
     def finish(self, rows: Sequence[Sequence[Any]], messages: Sequence[Sequence[Any]]) -> None:
-        """Add leaves (index, hash, entry, at) and messages (topic, body, created_at), commit; durable on return."""
+        """Add leaves (index, hash, entry, at) and messages (ADD_MESSAGE), commit; durable on return."""
 
     def abandon(self) -> None:
         """Take everything back."""
@@ -113,7 +115,7 @@ class PostgresTransaction:
         self.cursor = connection.cursor()
         # The columns by position: the rows of a group are sequences, as for SQLite.
         self._leaf = 'INSERT INTO leaves ("index", hash, entry, at) VALUES (%s, %s, %s, %s)'
-        self._message = "INSERT INTO outbox (topic, body, created_at) VALUES (%s, %s, %s)"
+        self._message = "INSERT INTO outbox (topic, body, created_at, person) VALUES (%s, %s, %s, %s)"
 
     def begin(self) -> int:
         """See Transaction. The lock comes in a statement of its own, for a statement sees what was there when it began.

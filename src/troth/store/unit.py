@@ -27,7 +27,7 @@ class Unit:
         self._first = first
         self._failed = False
         self._leaves: list[tuple[int, bytes, bytes, int]] = []
-        self._messages: list[tuple[str, str, int]] = []
+        self._messages: list[tuple[str, str, int, str | None]] = []
 
     def rows(self, statement: ClauseElement, values: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
         """Run a statement that returns rows; all of them. The statement is best a constant: it is compiled once."""
@@ -48,9 +48,12 @@ class Unit:
         self._leaves.append((index, leaf_hash, entry, to_micros(self.at)))
         return index
 
-    def send(self, topic: str, body: str) -> None:
-        """Put a message into the outbox; it is sent after the commit, at least once."""
-        self._messages.append((topic, body, to_micros(self.at)))
+    def send(self, topic: str, body: str, person: str | None = None) -> None:
+        """Put a message into the outbox; it is sent after the commit, at least once.
+
+        `person` is the id of whom it is about, so that it goes when that person is erased.
+        """
+        self._messages.append((topic, body, to_micros(self.at), person))
 
     def _run(self, statement: ClauseElement, values: Mapping[str, Any] | None) -> None:
         if self._failed:

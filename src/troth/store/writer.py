@@ -175,7 +175,7 @@ class Writer:
         first = transaction.begin()
         at = self._clock()
         leaves: list[tuple[int, bytes, bytes, int]] = []
-        messages: list[tuple[str, str, int]] = []
+        messages: list[tuple[str, str, int, str | None]] = []
         several = len(group) > 1
         marked = False
         kept = 0

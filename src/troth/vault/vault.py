@@ -1,0 +1,145 @@
+"""The vault of a store: items put in and read, in units of work of the gates.
+
+`put` and `happened` are for gates and staff, `sweep` and `rewrap` for whoever runs the server, `erase` for the person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from troth.people.changes import Person
+from troth.people.errors import UnknownPersonError
+from troth.people.people import People
+from troth.store import Store, Unit
+from troth.store.schema import items, persons, to_micros
+from troth.vault.items import ADD_ITEM, ItemKey, NewItem, Origin, SealedItem, binding
+from troth.vault.keyring import KeyRing, open_ring
+from troth.vault.providers import FOLDER, FileKeys, KeyProvider
+from troth.vault.reading import read_items
+
+KEY_OF = select(persons.c.sealing_key).where(persons.c.id == bindparam("of_id"))
+HOLDERS = (
+    select(items.c.person)
+    .where(items.c.data == bindparam("of_data"), items.c.blind == bindparam("of_blind"))
+    .distinct()
+    .order_by(items.c.person)
+)
+_encode = msgspec.json.Encoder().encode
+
+
+class Opener:
+    """Opens items. Remembers the key of the person it opened last, and no other: for one call of a gate."""
+
+    __slots__ = ("_key", "_person", "_vault")
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._person = ""
+        self._key: ItemKey | None = None
+
+    def open(self, item: SealedItem) -> object:
+        """The value. UnknownPersonError: the person was erased. DamagedItemError: it is not what was stored."""
+        if self._key is None or item.sealed_for != self._person:
+            self._key, self._person = self._vault.item_key(item.sealed_for), item.sealed_for
+        return self._key.open(item)
+
+
+class Vault:
+    """The vault of `people`, with the keys in `ring`. Made by `open_vault`; safe to share between threads.
+
+    Everything raises StoreUnavailableError when the store is not there: nothing was acknowledged, try again.
+    """
+
+    def __init__(self, people: People, ring: KeyRing) -> None:
+        self.people = people
+        self.store: Store = people.store
+        self.ring = ring
+
+    def put(self, unit: Unit, person: Person, origin: Origin, items: Sequence[NewItem]) -> int:
+        """Keep what was collected from a person, in the unit of work of a gate; the index of the entry `collected`.
+
+        Whatever is to be known of it later is in the entry's opening, sealed under the person's key as the values are.
+        """
+        terms = [item.data for item in items]
+        collection = {"data": terms, "product": origin.product, "moment": origin.moment}
+        values: dict[str, object] = {
+            "policy": origin.policy, "version": origin.version, "statement": origin.statement, "person": person.id,
+            "collection": collection,
+        }  # fmt: skip
+        leaf, _ = self.people.scribe.enter(unit, "collected", person, values)
+        key = ItemKey(self.ring.unwrap(person.id, person.sealing_key))
+        for position, item in enumerate(items):
+            ends = None if item.keeps is None else item.keeps.ends(unit.at)
+            bound_to = binding(person.id, item.data, origin.policy, origin.version, origin.statement)
+            row = {
+                "leaf": leaf,
+                "position": position,
+                "person": person.id,
+                "sealed_for": person.id,
+                "data": item.data,
+                "statement": origin.statement,
+                "policy": origin.policy,
+                "version": origin.version,
+                "product": origin.product,
+                "collected_at": to_micros(unit.at),
+                "keeps": None if item.keeps is None else str(item.keeps),
+                "expires_at": None if ends is None else to_micros(ends),
+                "blind": None if item.blind is None else self.people.key.blind_value(item.data, item.blind),
+                "sealed": key.seal(_encode(item.value), leaf, position, bound_to),
+            }
+            unit.change(ADD_ITEM, row)
+        return leaf
+
+    def read(
+        self,
+        persons: Iterable[str] | None,
+        terms: Iterable[str],
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[SealedItem]:
+        """The items of persons (None: of everybody) with exactly these data terms, sealed.
+
+        They come person by person in the order of the ids, and for each in the order in which they were collected.
+        `persons` are ids as `People.find` gives them. `after` leaves out everybody up to that id, and `limit` is how
+        many persons there are at most; nobody comes in part. All is of one moment. What has expired is in it until
+        `sweep` deletes it: whether it may be used is for the decision point to say.
+        """
+        return read_items(self.store, persons, terms, after, limit)
+
+    def holders(self, term: str, text: str) -> list[str]:
+        """The ids of those who have an item of a data term that can be looked for by this spelling of its value."""
+        values = {"of_data": term, "of_blind": self.people.key.blind_value(term, text)}
+        with self.store.read() as connection:
+            return [str(person) for (person,) in connection.execute(HOLDERS, values)]
+
+    def open(self, item: SealedItem) -> object:
+        """The value of one item. UnknownPersonError: the person was erased. DamagedItemError: see there."""
+        return self.opener().open(item)
+
+    def opener(self) -> Opener:
+        """What opens many items in turn, for one call of a gate."""
+        return Opener(self)
+
+    def item_key(self, person: str) -> ItemKey:
+        """What opens the items that are sealed for a person. UnknownPersonError: erased, or nobody."""
+        with self.store.read() as connection:
+            wrapped = connection.execute(KEY_OF, {"of_id": person}).scalar()
+        if wrapped is None:
+            raise UnknownPersonError("The person was erased; what was collected from them cannot be opened any more.")
+        return ItemKey(self.ring.unwrap(person, bytes(wrapped)))
+
+
+def open_vault(store: Store, people: People, provider: KeyProvider | None = None) -> Vault:
+    """The vault of a store, on its people, whose keys it wraps from now on. Nothing may be served before it is open.
+
+    `provider` is where the keys are that wrap those of persons: files below the folder of the other keys without it.
+    MissingVaultKeyError, UnsafeVaultKeyError: a key is missing that is needed, or is not the right one.
+    KeyProviderError: where the keys are kept does not answer.
+    """
+    ring = open_ring(store, provider or FileKeys(people.folder / FOLDER), people.key.wrapping)
+    people.wrap_with(ring)
+    return Vault(people, ring)

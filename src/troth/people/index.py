@@ -44,6 +44,7 @@ MERGES = (
     .where(person_links.c.leaf > bindparam("after"), person_links.c.what == "merged")
     .order_by(person_links.c.leaf)
 )
+ERASED = select(persons.c.number).where(persons.c.erased_leaf > bindparam("after"))
 
 _BITS = {"unset": 0, "out": 1, "in": 2}
 
@@ -202,7 +203,10 @@ class ChoiceIndex:
         return table
 
     def _apply(self, connection: Connection) -> int:
-        """Take over what came after the last index seen. The changes of a merge come before the other id goes."""
+        """Take over what came after the last index seen. The changes of a merge come before the other id goes.
+
+        Who was erased has no changes any more, so that comes last.
+        """
         after = {"after": self._seen}
         merges = connection.execute(MERGES, after).all()
         table, count = self._table, len(merges)
@@ -214,6 +218,10 @@ class ChoiceIndex:
             count += 1
         for merge in merges:
             table.set(person_number(merge.other), 1)
+        for erased in connection.execution_options(yield_per=AT_ONCE).execute(ERASED, after):
+            if table.get(erased.number):
+                table.set(erased.number, 0)
+            count += 1
         return count
 
     def _bits(self, choice: str, state: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 from troth.store.engine import BUSY, open_engine, read_url
 from troth.store.errors import MissingSchemaError, StoreError, StoreUnavailableError
 from troth.store.revision import check_revision
+from troth.store.scrub import scrub
 from troth.store.transaction import PostgresTransaction, SqliteTransaction, Transaction
 from troth.store.writer import Clock, T, Work, Writer
 
@@ -56,6 +57,14 @@ class Store:
             if isinstance(getattr(problem, "orig", problem), (failures.OperationalError, failures.InterfaceError)):
                 raise StoreUnavailableError(f"The database cannot be read now: {problem}") from problem
             raise
+
+    def scrub(self, tables: Iterable[str], *, rewrite: bool | None = None) -> bool:
+        """Take what was deleted from tables out of the files of the database; whether they were rewritten for that.
+
+        See the file `scrub`: without `rewrite`, small databases are. StoreUnavailableError: others were reading or
+        writing all the time; try again later.
+        """
+        return scrub(self._writing, tables, rewrite)
 
     def close(self) -> None:
         """Finish the units that wait, then close all connections."""

@@ -41,9 +41,7 @@ RETIRE = epochs.update().where(epochs.c.epoch == bindparam("of_epoch")).values(r
 _UNDER = persons.c.sealing_key.between(bindparam("first"), bindparam("last"))
 ANY_UNDER = select(persons.c.id).where(_UNDER).limit(1)
 HOW_MANY_UNDER = select(func.count()).select_from(persons).where(_UNDER)
-# Every wrapped key with a mark is greater than these, and one of the local wrapping is longer than any of them.
 LOCAL_KEYS = select(func.count()).select_from(persons).where(func.length(persons.c.sealing_key) == LOCAL)
-MARKED = func.length(persons.c.sealing_key) == WRAPPED
 
 
 class Epoch(msgspec.Struct, frozen=True):

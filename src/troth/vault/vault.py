@@ -1,24 +1,33 @@
 """The vault of a store: items put in and read, in units of work of the gates.
 
-`put` and `happened` are for gates and staff, `sweep` and `rewrap` for whoever runs the server, `erase` for the person.
+`put` and `read` are for the gates, `happened` for staff, `sweep` and `rewrap` for whoever runs the server, `erase` for
+the person.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
 
 import msgspec
 from sqlalchemy import bindparam, select
 
 from troth.people.changes import Person
 from troth.people.errors import UnknownPersonError
+from troth.people.identifiers import Identifier
 from troth.people.people import People
-from troth.store import Store, Unit
+from troth.people.reading import Who
+from troth.store import Store, StoreUnavailableError, Unit
 from troth.store.schema import items, persons, to_micros
+from troth.vault.erasure import ERASED_AT_ONCE, TABLES, Erased, Erasure, erase_some
+from troth.vault.erasures import Erasures
 from troth.vault.items import ADD_ITEM, ItemKey, NewItem, Origin, SealedItem, binding
 from troth.vault.keyring import KeyRing, open_ring
 from troth.vault.providers import FOLDER, FileKeys, KeyProvider
 from troth.vault.reading import read_items
+from troth.vault.retention import SWEPT_AT_ONCE, any_over, delete_some, end_after
+from troth.vault.rewrapping import Rewrapping
 
 KEY_OF = select(persons.c.sealing_key).where(persons.c.id == bindparam("of_id"))
 HOLDERS = (
@@ -57,6 +66,10 @@ class Vault:
         self.people = people
         self.store: Store = people.store
         self.ring = ring
+        self._erasures = Erasures(people.store, people.folder)
+        self._rewrapping = Rewrapping(ring)
+
+    # --- items --------------------------------------------------------------------------------------------------------
 
     def put(self, unit: Unit, person: Person, origin: Origin, items: Sequence[NewItem]) -> int:
         """Keep what was collected from a person, in the unit of work of a gate; the index of the entry `collected`.
@@ -132,14 +145,112 @@ class Vault:
             raise UnknownPersonError("The person was erased; what was collected from them cannot be opened any more.")
         return ItemKey(self.ring.unwrap(person, bytes(wrapped)))
 
+    # --- retention and keys -------------------------------------------------------------------------------------------
+
+    def happened(self, who: Who, anchor: str, at: datetime | None = None) -> int:
+        """Tell that an event happened to a person from which periods are counted, such as the end of an `account`.
+
+        Items whose `keeps` begins with it expire that much after `at` (now, without it), unless they do already. How
+        many have another end now. VaultError: there is no such event. UnknownPersonError: nobody is meant.
+        """
+
+        def work(unit: Unit) -> int:
+            person = self.people.seek(unit, who)
+            if person is None:
+                raise UnknownPersonError("Nobody has this identifier.")
+            return end_after(unit, person.id, anchor, at or unit.at)
+
+        return self.store.write(work)
+
+    def sweep(self, limit: int = 10_000) -> int:
+        """Delete what may be kept no longer, at most `limit` items, the longest due first; how many were deleted.
+
+        It may be called every second, by several processes, and again after an error: see `retention`.
+        """
+        deleted = 0
+        while deleted < limit and any_over(self.store):
+            some = min(SWEPT_AT_ONCE, limit - deleted)
+            now = self.store.write(partial(delete_some, limit=some))
+            deleted += now
+            if now < some:
+                break
+        return deleted
+
+    def rewrap(self, limit: int = 10_000) -> int:
+        """Move keys of persons to the newest epoch, at most `limit`; how many were moved. 0: all are there.
+
+        MissingVaultKeyError: the key of an epoch that is needed is not there. What was moved before stays moved.
+        """
+        return self._rewrapping.move(limit)
+
+    # --- erasure ------------------------------------------------------------------------------------------------------
+
+    def erase(
+        self, whos: Sequence[Who], *, staff: str | None = None, reason: str = "request", rewrite: bool | None = None
+    ) -> Erasure:
+        """Erase persons, whoever became one with them included; what can prove it later, which is kept nowhere else.
+
+        Durable, and known to every follower of this process, when it returns: see `erasure`. Then the files of the
+        database are scrubbed; `rewrite` as in `Store.scrub`. Who was erased before is passed over. UnknownPersonError:
+        one of them is nobody here; nobody was erased. StoreUnavailableError, OSError: some may have been erased, each
+        whole; ask again. If a transaction could not be committed, its persons are erased when the vault opens next.
+        """
+        entries = tuple(self.erasing(whos, staff=staff, reason=reason))
+        scrubbed, rewritten = True, False
+        try:
+            if entries:
+                rewritten = self.scrub(rewrite=rewrite)
+        except StoreUnavailableError:
+            scrubbed = False
+        return Erasure(sum(entry.persons for entry in entries), entries, scrubbed, rewritten)
+
+    def erasing(self, whos: Sequence[Who], *, staff: str | None, reason: str) -> Iterator[Erased]:
+        """The same one transaction after the other, without scrubbing at the end: for a great many persons."""
+        ids = self._ids(whos)
+        for start in range(0, len(ids), ERASED_AT_ONCE):
+            some = ids[start : start + ERASED_AT_ONCE]
+            erased = self.people.write(
+                partial(erase_some, erasures=self._erasures, ids=some, staff=staff, reason=reason)
+            )
+            if erased is not None:
+                yield erased
+
+    def scrub(self, *, rewrite: bool | None = None) -> bool:
+        """Take what was deleted of persons out of the files of the database. See `Store.scrub`."""
+        return self.store.scrub(TABLES, rewrite=rewrite)
+
+    def replay(self) -> int:
+        """Erase again whom an older copy of the database brought back; how many persons. `open_vault` does it."""
+        ids = self._erasures.pending()
+        persons = 0
+        for start in range(0, len(ids), ERASED_AT_ONCE):
+            some = ids[start : start + ERASED_AT_ONCE]
+            work = partial(erase_some, erasures=self._erasures, ids=some, staff=None, reason="restored", again=True)
+            erased = self.people.write(work)
+            persons += erased.persons if erased is not None else 0
+        if ids:
+            self.store.write(self._erasures.follow)
+        if persons:
+            self.scrub()
+        return persons
+
+    def _ids(self, whos: Sequence[Who]) -> list[str]:
+        found = self.people.find_all(who for who in whos if isinstance(who, Identifier))
+        if any(isinstance(who, Identifier) and who not in found for who in whos):
+            raise UnknownPersonError("Somebody among them is nobody here: was it another identifier?")
+        return list(dict.fromkeys(found[who] if isinstance(who, Identifier) else who for who in whos))
+
 
 def open_vault(store: Store, people: People, provider: KeyProvider | None = None) -> Vault:
     """The vault of a store, on its people, whose keys it wraps from now on. Nothing may be served before it is open.
 
     `provider` is where the keys are that wrap those of persons: files below the folder of the other keys without it.
     MissingVaultKeyError, UnsafeVaultKeyError: a key is missing that is needed, or is not the right one.
-    KeyProviderError: where the keys are kept does not answer.
+    KeyProviderError: where the keys are kept does not answer. Whoever was erased after the backup that this store was
+    restored from is erased again first.
     """
     ring = open_ring(store, provider or FileKeys(people.folder / FOLDER), people.key.wrapping)
     people.wrap_with(ring)
-    return Vault(people, ring)
+    vault = Vault(people, ring)
+    vault.replay()
+    return vault

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from troth.cli import check, decide, diff, init, notice, people, record, schema, serve
+from troth.cli import check, decide, diff, init, key, notice, people, record, schema, serve
 
 app = typer.Typer(
     name="troth",
@@ -29,6 +29,7 @@ app.command("publish")(record.publish)
 app.add_typer(record.record, name="record")
 app.add_typer(record.receipt, name="receipt")
 app.add_typer(people.people, name="people")
+app.add_typer(key.key, name="key")
 app.command("backup")(record.backup)
 app.command("restore")(record.restore)
 app.command("migrate")(record.migrate)

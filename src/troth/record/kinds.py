@@ -129,6 +129,16 @@ KINDS: dict[str, Kind] = {
                 Field("keys", "integer", "how many keys of persons were moved; 0 for the other acts"),
             ),
         ),
+        Kind(
+            "service",
+            "The key of a service was made, got a new secret, or was revoked.",
+            (
+                Field("change", "id", "created, rotated or revoked"),
+                Field("key", "id", "the id of the key"),
+                Field("name", "id", "the name of the service"),
+                Field("scope", "text", "what the service may ask for, as JSON"),
+            ),
+        ),
     )
 }
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 VERSION_TABLE = "troth_schema"
 
 metadata = MetaData()
@@ -238,7 +238,7 @@ items = Table(
     Column("sealed", LargeBinary, nullable=False),
     PrimaryKeyConstraint("leaf", "position"),
     Index("items_person", "person", "data"),
-    Index("items_data", "data", "person"),
+    Index("items_data", "data", "person", "version", "expires_at"),
     Index("items_expires", "expires_at", sqlite_where=text(_EXPIRES), postgresql_where=text(_EXPIRES)),
     Index("items_blind", "data", "blind", sqlite_where=text(_BLIND), postgresql_where=text(_BLIND)),
     comment="What was collected, each value sealed under the key of the person `sealed_for`, who is `person` by now.",
@@ -252,6 +252,23 @@ epochs = Table(
     Column("made_at", BigInteger, nullable=False),
     Column("retired_at", BigInteger),
     comment="The keys that wrap the keys of persons, which are elsewhere: their numbers, and how to know each again.",
+)
+
+service_keys = Table(
+    "service_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("previous", LargeBinary),
+    Column("previous_until", BigInteger),
+    Column("scope", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("rotated_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Index("service_keys_name", "name"),
+    comment="The keys of services: what each may ask for, and the SHA-256 of its secret and of the one before it.",
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

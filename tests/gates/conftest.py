@@ -1,0 +1,47 @@
+"""Stores for the tests of the gates: both databases, and a clock that the test moves."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from postgres_cluster import Cluster, running_cluster
+from store_oracle import sqlite_url
+from troth.store import Store, open_store
+
+
+class MovingClock:
+    """A clock that moves when a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 5, 1, 10, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once of each kind."""
+    return sqlite_url(tmp_path) if request.param == "sqlite" else request.getfixturevalue("cluster").url()
+
+
+@pytest.fixture
+def clock() -> MovingClock:
+    return MovingClock()
+
+
+@pytest.fixture
+def store(url: str, clock: MovingClock) -> Iterator[Store]:
+    with open_store(url, create=True, clock=clock) as store:
+        yield store

@@ -1,0 +1,48 @@
+"""Collecting and using personal data from an application in Python, through a Troth that runs elsewhere.
+
+>>> client = Client("https://privacy.example.org", key)
+>>> client.collect("registration", {"contact.email": "ann@example.org"}, product="shop")
+>>> with client.purpose("service.payment", product="shop") as data:
+...     token = data.get("email:ann@example.org", "payment.card")
+
+It imports nothing of the server's rooms and nothing beside Python, so that an application can have it alone.
+"""
+
+from troth.client.client import Client
+from troth.client.errors import NotAllowed, Refused, TrothError, Unavailable, WrongRequest
+from troth.client.purpose import AsyncReader, Purpose, Reader
+from troth.client.values import (
+    Browser,
+    Collected,
+    Decision,
+    Dropped,
+    Gate,
+    OfPerson,
+    Refusal,
+    Submission,
+    Used,
+)
+from troth.client.why import Html, Why
+
+__all__ = [
+    "AsyncReader",
+    "Browser",
+    "Client",
+    "Collected",
+    "Decision",
+    "Dropped",
+    "Gate",
+    "Html",
+    "NotAllowed",
+    "OfPerson",
+    "Purpose",
+    "Reader",
+    "Refusal",
+    "Refused",
+    "Submission",
+    "TrothError",
+    "Unavailable",
+    "Used",
+    "Why",
+    "WrongRequest",
+]

@@ -33,7 +33,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be collected: the statement that it comes under, and values by data term.
 
     `who` is the person; without it, the e-mail address among the fields says whose data it is. `in_browser`: it comes
-    from the person's own device, where nothing optional is collected before they have agreed.
+    from the person's own browser, from which nothing optional of the device is collected before they have agreed.
     """
 
     statement: str
@@ -108,7 +108,7 @@ class Collecting:
         person = self._people.seek(unit, who)
         current = {} if person is None else read_current(unit.rows(CURRENT_OF, {"of_person": person.id}))
         states = in_and_out(current)
-        if submission.in_browser:
+        if submission.in_browser and ("device" in statement.sources or statement.trackers):
             _check_agreed(statement, states)
         kept: list[Field] = []
         duties: dict[str, None] = {}
@@ -118,7 +118,7 @@ class Collecting:
                 kept.append(field)
                 duties |= dict.fromkeys(decision.duties)
                 continue
-            refusal = _refused(statement, field, decision)
+            refusal = _refused(statement, field, decision, states)
             if statement.required:
                 raise refusal
             dropped.append(Dropped(field.data, refusal.code, refusal.sentence))
@@ -201,16 +201,22 @@ def _check_agreed(statement: Collects, states: Mapping[str, State]) -> None:
             return
         text = "It uses trackers that are not strictly necessary, and no choice lets a person agree to them."
         raise GateError("undecided", text, statement=statement.id, sentence=str(statement.says))
-    if not any(effective(dict(states), gate) == "in" for gate in gates):
+    said = [effective(dict(states), gate) for gate in gates]
+    if "in" not in said and "out" not in said:  # a refusal is for the decision to tell, with its sentence
         raise GateError(
             "undecided", f"The person has not agreed to it yet: {', '.join(gates)}.", statement=statement.id,
             sentence=str(statement.says),
         )  # fmt: skip
 
 
-def _refused(statement: Collects, field: Field, decision: Decision) -> GateError:
-    sentence = decision.sentence or str(statement.says)
-    reason = "not-stated" if decision.allowed else decision.reason
+def _refused(statement: Collects, field: Field, decision: Decision, states: Mapping[str, State]) -> GateError:
+    """The refusal of a field. Where another statement would allow it, the gate of this one that fails counts."""
+    sentence, reason = decision.sentence or str(statement.says), decision.reason
+    if decision.allowed:
+        sentence = str(statement.says)
+        out = any(effective(dict(states), name) == "out" for name in (*statement.unless, *statement.only_if))
+        agreed = all(effective(dict(states), name) == "in" for name in statement.only_if)
+        reason = "opted-out" if out else "condition-not-met" if agreed else "not-opted-in"
     return GateError(
         reason, f"'{field.data}' may not be collected: {REASONS.get(reason, reason)}", field=field.data,
         statement=statement.id, sentence=str(sentence),

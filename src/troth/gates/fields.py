@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Mapping
 
@@ -125,12 +126,21 @@ def _short_address(statement: Collects, data: str, value: object) -> str:
 def _check_size(statement: Collects, data: str, value: object) -> None:
     if _depth(value) > DEEPEST:
         raise _error("too-large", f"The value is nested more than {DEEPEST} deep.", statement, data)
+    if not _finite(value):
+        raise _error("bad-field", "The value holds a number that JSON cannot write.", statement, data)
     try:
         size = len(msgspec.json.encode(value))
     except (UnicodeEncodeError, msgspec.MsgspecError, TypeError, ValueError):
         raise _error("bad-field", "The value is none that JSON can write.", statement, data) from None
     if size > MOST_BYTES:
         raise _error("too-large", f"The value has {size} bytes; a gate takes {MOST_BYTES}.", statement, data)
+
+
+def _finite(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return all(map(_finite, members))
 
 
 def _depth(value: object) -> int:

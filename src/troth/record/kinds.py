@@ -139,6 +139,20 @@ KINDS: dict[str, Kind] = {
                 Field("scope", "text", "what the service may ask for, as JSON"),
             ),
         ),
+        Kind(
+            "used",
+            "Values were released for a purpose within a minute that is over.",
+            (
+                Field("minute", "date", "when the minute began"),
+                Field("service", "text", "the service that asked, or anybody"),
+                Field("statement", "id", "the statement that allowed it"),
+                Field("version", "text", "the version of the policy that was in force"),
+                Field("purpose", "text", "what the values were for"),
+                Field("product", "text", "the covered site or product, if one was named"),
+                Field("persons", "integer", "of how many persons, counted once for each request"),
+                Field("values", "integer", "how many values"),
+            ),
+        ),
     )
 }
 

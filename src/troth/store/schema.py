@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 VERSION_TABLE = "troth_schema"
 
 metadata = MetaData()
@@ -269,6 +269,23 @@ service_keys = Table(
     Column("revoked_at", BigInteger),
     Index("service_keys_name", "name"),
     comment="The keys of services: what each may ask for, and the SHA-256 of its secret and of the one before it.",
+)
+
+use_counts = Table(
+    "use_counts",
+    metadata,
+    Column("minute", BigInteger, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("product", Text, nullable=False),
+    Column("persons", BigInteger, nullable=False),
+    Column("released", BigInteger, nullable=False),
+    Column("leaf", BigInteger),
+    PrimaryKeyConstraint("minute", "service", "statement", "version", "purpose", "product"),
+    Index("use_counts_open", "minute", sqlite_where=text("leaf IS NULL"), postgresql_where=text("leaf IS NULL")),
+    comment="How many values of how many persons were released, minute by minute; `leaf` is the entry that says so.",
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -36,8 +36,12 @@ class Site(msgspec.Struct, frozen=True):
 
     @property
     def seconds(self) -> int:
-        """How long the cookie lives; 0 for a session."""
-        return 0 if self.cookie is None else seconds_of(self.cookie)
+        """How long the cookie lives; 0 for a session. No longer than the shortest agreement that it holds."""
+        if self.cookie is None:
+            return 0
+        lasting = [choice.lasts for choice in self.version.choices if choice.id in self.asked and choice.lasts]
+        agreed = [int(period.days * 86_400) for period in lasting if period.after is None]
+        return min([seconds_of(self.cookie), *agreed])
 
 
 def site_of(desk: Desk, product: str) -> Site:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from troth.cli import check, decide, diff, init, key, notice, people, record, schema, serve
+from troth.cli import backup, check, decide, diff, exchange, init, key, notice, people, record, schema, serve, vault
 
 app = typer.Typer(
     name="troth",
@@ -28,11 +28,14 @@ app.command("notice")(notice.notice)
 app.command("publish")(record.publish)
 app.add_typer(record.record, name="record")
 app.add_typer(record.receipt, name="receipt")
+people.people.command("export")(exchange.export)
+people.people.command("import")(exchange.import_)
 app.add_typer(people.people, name="people")
 app.add_typer(key.key, name="key")
-app.command("backup")(record.backup)
-app.command("restore")(record.restore)
-app.command("migrate")(record.migrate)
+app.add_typer(vault.vault, name="vault")
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("migrate")(backup.migrate)
 app.command("schema")(schema.schema)
 
 

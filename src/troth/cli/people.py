@@ -1,31 +1,26 @@
-"""`troth people`: a person's choices looked at and set by staff, and the choices of everybody taken out and in."""
+"""`troth people`: a person's choices looked at and set by staff, and persons erased."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from troth.cli.record import opened_log, opened_store
+from troth.cli.opening import opened_people, opened_vault, read_who, vault_in
+from troth.cli.record import opened_store
 from troth.cli.terminal import configured, err, fail, out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from troth.decision.point import DecisionPoint
-    from troth.people import Change, Identifier, People
+    from troth.people import Change, Identifier
     from troth.people.strictness import State
-    from troth.store import Store
 
-people = typer.Typer(no_args_is_help=True, help="People and their choices: look, set, link, take out and in.")
+people = typer.Typer(no_args_is_help=True, help="People and their choices: look, set, link, take out and in, erase.")
 
 WHO_HELP = "A person's id, email:name@domain (or the address alone), account:… or cookie:…"
 Who = Annotated[str, typer.Argument(metavar="WHO", help=WHO_HELP)]
@@ -33,46 +28,6 @@ Staff = Annotated[str, typer.Option("--staff", help="Who of your staff does this
 Product = Annotated[str | None, typer.Option("--product", help="The covered site or product it was made on")]
 
 _STYLES = {"in": "green", "out": "red"}
-
-
-def read_who(text: str, place: str = "WHO") -> Identifier | str:
-    """Who is meant by an argument; ends with an error that names it."""
-    from troth.people.errors import IdentifierError
-    from troth.people.identifiers import parse_who
-
-    try:
-        return parse_who(text, bare=True)
-    except IdentifierError as error:
-        fail(f"{place}: {error}")
-
-
-@contextmanager
-def opened_people(*, write: bool = False) -> Iterator[People]:
-    """The people of the configured store; what is changed with `write` is signed for before it ends."""
-    if not write:
-        with opened_store() as store, _people_in(store) as found:
-            yield found
-        return
-    with opened_log() as log:
-        with _people_in(log.store) as found:
-            yield found
-        log.sign()
-
-
-@contextmanager
-def _people_in(store: Store) -> Iterator[People]:
-    from troth.people import PeopleError, open_people
-    from troth.policy.problems import PolicyError
-    from troth.record.errors import RecordError
-    from troth.record.published import published_policy
-
-    try:
-        policy = published_policy(store)
-        if policy is None:
-            fail("Nothing is published yet, so there are no choices.", "`troth publish` publishes the policy.")
-        yield open_people(store, configured().keys, policy)
-    except (PeopleError, RecordError, PolicyError) as error:
-        fail(str(error))
 
 
 @people.command("show")
@@ -228,89 +183,51 @@ def unlink(
     _tell(linked.changes)
 
 
-@people.command("export")
-def export(
-    file: Annotated[Path | None, typer.Argument(help="The file to write; it must not exist (default: print)")] = None,
-) -> None:
-    """Write every choice of everybody as JSON Lines, with what counts. `troth people import` reads them again.
-
-    Example: troth people export choices.jsonl
-    """
-    from troth.people.exchange import export_lines
-
-    with opened_people() as found:
-        lines = export_lines(found)
-        if file is None:
-            for line in lines:
-                out.file.write(line.decode())
-            return
-        try:
-            # For the owner alone: ids and choices are personal data.
-            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
-                count = sum(1 for line in lines if written.write(line))
-        except FileExistsError:
-            fail(f"{file} exists.", "Name another file.")
-        except OSError as error:
-            fail(f"{file} cannot be written: {error.strerror}.")
-    out.print(f"{count} choices written to {file}.")
-
-
-@people.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(help="A file of JSON Lines: who, choice, state, made_at on each")],
+@people.command("erase")
+def erase(
+    whos: Annotated[list[str], typer.Argument(metavar="WHO…", help=WHO_HELP)],
     staff: Staff,
-    explain: Annotated[bool, typer.Option("--explain", help="Tell what became of each line")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is in the proof, and nowhere else")] = "request",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether to go on")] = False,
+    rewrite: Annotated[
+        bool, typer.Option("--rewrite", help="Rewrite the files of a large database, too; others wait meanwhile")
+    ] = False,
 ) -> None:
-    """Take over choices that were made elsewhere, where that weakens none that was made here.
+    """Erase persons: destroy their keys, and delete what is kept of them. It cannot be undone.
 
-    Example: troth people import choices.jsonl --staff mary
+    Prints what proves the erasure; that is kept nowhere else. Ends with 1, and erases nobody, if somebody among them is
+    nobody here. Example: troth people erase ann@example.org --staff mary
     """
-    from troth.people.exchange import OUTCOMES, BadLineError, import_lines
+    from troth.cli.erased import forget_mail, print_erasure
+    from troth.people.errors import UnknownPersonError
 
-    counts: Counter[str] = Counter()
-    passed, bad = 0, None
-    try:
-        lines = file.open("rb")
-    except OSError as error:
-        fail(f"{file} cannot be read: {error.strerror}.")
-    with lines, opened_people(write=True) as found:
+    wanted = [read_who(text) for text in whos]
+    with opened_vault(write=True) as vault:
         try:
-            for line in import_lines(found, lines, staff=staff):
-                if line.record is None or line.taken is None:
-                    passed += 1
-                    told = "passed over"
-                else:
-                    outcome = line.taken.outcome
-                    counts[outcome] += 1
-                    entry = "" if line.taken.leaf is None else f", entry {line.taken.leaf}"
-                    told = f"{line.record.choice}={line.record.state}  {outcome}{entry}: {OUTCOMES[outcome]}"
-                if explain:
-                    out.print(Text(f"line {line.number}  {told}"))
-        except BadLineError as error:
-            bad = error
-    for name, meaning in OUTCOMES.items():
-        if counts[name]:
-            out.print(Text(f"{counts[name]:>7} {name:<7} {meaning}"))
-    if passed:
-        out.print(Text(f"{passed:>7} passed over: they only tell what follows from others"))
-    if bad is not None:
-        before = "The lines before it are done, as told above. " if counts or passed else ""
-        fail(f"{file}: {bad}", f"{before}Mend it, and import the file again: what is there already stays the same.")
-    if not counts and not passed:
-        out.print(f"{file} is empty.")
+            found = vault.people.find_all(wanted)
+            if len(found) < len(set(wanted)):
+                out.print("Somebody among them is nobody here. Nobody was erased.")
+                raise typer.Exit(1)
+            persons = sorted(set(found.values()))
+            if not yes:
+                out.print(f"{len(persons)} person{'s' if len(persons) != 1 else ''}: {', '.join(persons)}")
+                typer.confirm("Erase everything that is kept of them, for good?", abort=True)
+            mails = forget_mail(vault.people, persons)
+            erasure = vault.erase(persons, staff=staff, reason=reason, rewrite=rewrite or None)
+        except UnknownPersonError as error:
+            fail(str(error))
+        except OSError as error:
+            fail(f"Nobody was erased: {error}.")
+    print_erasure(erasure, mails)
 
 
 def stored_choices(who: str, point: DecisionPoint) -> dict[str, Literal["in", "out"]]:
     """What a person said, of what the decision point knows; says so when it is nobody's identifier."""
-    from troth.people import PeopleError, open_people
     from troth.people.reading import read_stated
 
     wanted = read_who(who, "--person")
     with opened_store() as store:
-        try:
-            found = open_people(store, configured().keys, point.policy)
-        except PeopleError as error:
-            fail(str(error))
+        found = vault_in(store, point.policy).people
         if found.find(wanted) is None:
             if isinstance(wanted, str):
                 fail("--person: There is no person with that id.", "`troth people show` finds one by an identifier.")

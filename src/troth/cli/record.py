@@ -1,4 +1,4 @@
-"""`troth publish`, `record`, `receipt`, `backup`, `restore` and `migrate`: the store and the record by hand."""
+"""`troth publish`, `record` and `receipt`: the record by hand."""
 
 from __future__ import annotations
 
@@ -215,41 +215,3 @@ def receipt_get(
     except OSError as error:
         fail(f"{target} cannot be written: {error.strerror}.")
     out.print(f"Receipt of {found[0].policy} {version} written to {target}.")
-
-
-def backup(file: Annotated[Path, typer.Argument(help="The file to write; it must not exist")]) -> None:
-    """Copy the embedded store as it is at one moment, while the server runs. For PostgreSQL use pg_dump."""
-    from troth.store import StoreError
-    from troth.store.backup import backup as copy
-
-    try:
-        size = copy(configured().database, file)
-    except StoreError as error:
-        fail(str(error))
-    out.print(f"{size} bytes written to {file}. The record's keys are not in it; keep them apart.")
-
-
-def restore(file: Annotated[Path, typer.Argument(help="A backup")]) -> None:
-    """Restore a backup as the embedded store, which must not exist yet."""
-    from troth.store import StoreError
-    from troth.store.backup import restore as put
-
-    try:
-        size = put(file, configured().database)
-    except StoreError as error:
-        fail(str(error))
-    out.print(f"{size} bytes restored.")
-    with opened_log():
-        out.print("The restored record is the one that was signed last.")
-
-
-def migrate() -> None:
-    """Bring the store to the schema of this Troth: one transaction, all of it or nothing."""
-    from troth.store import StoreError
-    from troth.store.migrate import migrate as bring
-
-    try:
-        before, after = bring(configured().database)
-    except StoreError as error:
-        fail(str(error))
-    out.print(f"The store is at {after}{'' if before == after else f' (was {before})'}.")

@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log: str
     site: str | None
     mail: str
+    vault: str | None
 
 
 KEYS = {
@@ -46,6 +47,7 @@ KEYS = {
     "log": "The name of the record: a host name and path under your control, which never changes.",
     "site": "The address under which people read the pages, where a proxy on this machine passes them on.",
     "mail": "How codes are mailed: smtp://user:password@host:587, smtps://…, or a folder. `mail` in `data` without it.",
+    "vault": "Where the keys of the vault are: `environment`, or the address of a transit key. Files without it.",
     "host": "The address to listen on. Loopback only until service keys exist.",
     "port": "The port to listen on.",
 }
@@ -94,6 +96,7 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
         log=text("log", "localhost/log"),
         site=_site(text("site", "")) if "site" in values else None,
         mail=_mail(text("mail", ""), directory) if "mail" in values else str(data / "mail"),
+        vault=text("vault", "") if "vault" in values else None,
     )
 
 

@@ -78,15 +78,20 @@ class KeyRing:
         """See KeyWrapping: whatever another process did, the next key is wrapped under the newest epoch."""
         newest = int(unit.rows(NEWEST)[0][0])
         if newest != self._newest:
-            self._key(newest)
+            if newest and newest not in self._keys:
+                # Not by `_key`: the epoch may have begun in this very transaction, so that only the unit sees it.
+                proof = next(row[1] for row in unit.rows(ALL) if row[0] == newest)
+                self._keys[newest] = self._checked(newest, proof)
             self._newest = newest
 
     def wrap(self, person: str, key: bytes) -> bytes:
         """See KeyWrapping."""
-        return self.wrap_under(self._newest, key)
+        return self.wrap_under(self._newest, person, key)
 
-    def wrap_under(self, epoch: int, key: bytes) -> bytes:
-        """A key, wrapped under that of an epoch."""
+    def wrap_under(self, epoch: int, person: str, key: bytes) -> bytes:
+        """A key, wrapped under that of an epoch; under 0 in the local way."""
+        if epoch == 0:
+            return self._local.wrap(person, key)
         return MARK + epoch.to_bytes(4, "big") + aes_key_wrap(self._key(epoch), key)
 
     def unwrap(self, person: str, wrapped: bytes) -> bytes:
@@ -137,8 +142,10 @@ class KeyRing:
                 note(unit, epoch, "created")
             return int(unit.rows(NEWEST)[0][0])
 
-        self._newest = self.store.write(work)
-        return self._newest
+        newest = self.store.write(work)
+        self._key(newest)
+        self._newest = newest
+        return newest
 
     def retire(self, epoch: int) -> None:
         """Destroy the key of an epoch, so that every copy of a key wrapped under it, in any backup, is noise.
@@ -167,7 +174,7 @@ class KeyRing:
         self._keys.pop(epoch, None)
 
     def load(self) -> None:
-        """Read every key that is needed. Begins the first epoch of a store that has none.
+        """Read every key that is needed.
 
         MissingVaultKeyError, UnsafeVaultKeyError: a key is missing that keys of persons are wrapped under, or another
         one is in its place. KeyProviderError: where the keys are kept does not answer.
@@ -175,7 +182,6 @@ class KeyRing:
         with self.store.read() as connection:
             rows = connection.execute(ALL).all()
         if not rows:
-            self.rotate()
             return
         there = set(self.provider.epochs())
         newest = max(row.epoch for row in rows)
@@ -216,10 +222,15 @@ class KeyRing:
         return key
 
 
-def open_ring(store: Store, provider: KeyProvider, local: KeyWrapping) -> KeyRing:
-    """The key ring of a store. `local` unwraps what was wrapped before there was one. Raises what `load` raises."""
+def open_ring(store: Store, provider: KeyProvider, local: KeyWrapping, begin: bool = True) -> KeyRing:
+    """The key ring of a store. `local` unwraps what was wrapped before there was one. Raises what `load` raises.
+
+    The first epoch begins here, unless `begin` is false: then keys are wrapped in the local way until it has.
+    """
     ring = KeyRing(store, provider, local)
     ring.load()
+    if begin and ring.newest == 0:
+        ring.rotate()
     return ring
 
 
@@ -229,9 +240,9 @@ def epoch_of(wrapped: bytes) -> int:
 
 
 def between(epoch: int) -> dict[str, bytes]:
-    """The least and the greatest wrapped key of an epoch. One of the local wrapping falls between once in 2^40 times,
+    """The least and the greatest wrapped key of an epoch.
 
-    and is then counted as one more that has to be moved.
+    Once in 2^40 times a key of the local wrapping falls between; it is then one more that has to be moved.
     """
     mark = MARK + epoch.to_bytes(4, "big")
     return {"first": mark, "last": mark + b"\xff" * 41}

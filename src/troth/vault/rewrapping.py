@@ -67,7 +67,7 @@ class Rewrapping:
 
     def _exchange(self, newest: int, some: list[tuple[str, bytes]]) -> int | None:
         ring = self._ring
-        new = [(id, old, ring.wrap_under(newest, ring.unwrap(id, old))) for id, old in some]
+        new = [(id, old, ring.wrap_under(newest, id, ring.unwrap(id, old))) for id, old in some]
 
         def work(unit: Unit) -> int | None:
             if int(unit.rows(NEWEST)[0][0]) != newest:

@@ -59,6 +59,8 @@ class Opener:
 class Vault:
     """The vault of `people`, with the keys in `ring`. Made by `open_vault`; safe to share between threads.
 
+    `replayed` is how many persons were erased again when it was opened, since the store was an older copy.
+
     Everything raises StoreUnavailableError when the store is not there: nothing was acknowledged, try again.
     """
 
@@ -66,6 +68,7 @@ class Vault:
         self.people = people
         self.store: Store = people.store
         self.ring = ring
+        self.replayed = 0
         self._erasures = Erasures(people.store, people.folder)
         self._rewrapping = Rewrapping(ring)
 
@@ -241,16 +244,17 @@ class Vault:
         return list(dict.fromkeys(found[who] if isinstance(who, Identifier) else who for who in whos))
 
 
-def open_vault(store: Store, people: People, provider: KeyProvider | None = None) -> Vault:
+def open_vault(store: Store, people: People, provider: KeyProvider | None = None, *, begin: bool = True) -> Vault:
     """The vault of a store, on its people, whose keys it wraps from now on. Nothing may be served before it is open.
 
     `provider` is where the keys are that wrap those of persons: files below the folder of the other keys without it.
+    The first of them is made here, unless `begin` is false, as for somebody who only reads.
     MissingVaultKeyError, UnsafeVaultKeyError: a key is missing that is needed, or is not the right one.
     KeyProviderError: where the keys are kept does not answer. Whoever was erased after the backup that this store was
     restored from is erased again first.
     """
-    ring = open_ring(store, provider or FileKeys(people.folder / FOLDER), people.key.wrapping)
+    ring = open_ring(store, provider or FileKeys(people.folder / FOLDER), people.key.wrapping, begin)
     people.wrap_with(ring)
     vault = Vault(people, ring)
-    vault.replay()
+    vault.replayed = vault.replay()
     return vault

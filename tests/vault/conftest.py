@@ -1,0 +1,71 @@
+"""A vault for the tests: both databases, the flagship's policy, and a clock that the test moves."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from postgres_cluster import Cluster, running_cluster
+from store_oracle import sqlite_url
+from troth.people import People, open_people
+from troth.policy.history import Policy
+from troth.store import Store, open_store
+from troth.vault import Vault, open_vault
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2016, 1, 31, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@pytest.fixture(scope="session")
+def policy() -> Policy:
+    return Policy.read(Path(__file__).parents[2] / "examples/citrix-online")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once of each kind."""
+    return sqlite_url(tmp_path) if request.param == "sqlite" else request.getfixturevalue("cluster").url()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(url: str, clock: Clock) -> Iterator[Store]:
+    with open_store(url, create=True, clock=clock) as store:
+        yield store
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """The folder of the keys."""
+    return tmp_path / "keys"
+
+
+@pytest.fixture
+def people(store: Store, policy: Policy, keys: Path) -> People:
+    return open_people(store, keys, policy)
+
+
+@pytest.fixture
+def vault(store: Store, people: People) -> Vault:
+    return open_vault(store, people)

@@ -17,6 +17,7 @@ from troth.policy.history import Policy
 from troth.record.keys import create_keys
 from troth.record.log import Log, open_log
 from troth.store import open_store
+from troth.vault import Vault, open_vault
 from troth.web.app import WebApp, make_app
 from troth.web.choices.mail import FolderPost
 from troth.web.demonstration import Demonstration
@@ -51,6 +52,7 @@ class Choosing(msgspec.Struct):
     folder: Path
     app: WebApp
     pages: dict[str, tuple[str, str]]
+    vault: Vault
 
     def client(self, **more: object) -> httpx.Client:
         """A client that follows nothing."""
@@ -81,11 +83,12 @@ def choosing(folder: Path, policy: Policy = FLAGSHIP, clock: Clock | None = None
         log = open_log(store, folder / "keys")
         log.sign()
         people = open_people(store, folder / "keys", policy)
-        app = make_app(policy, clock=clock, log=log, people=people, post=FolderPost(folder / "mail"))
+        vault = open_vault(store, people)
+        app = make_app(policy, clock=clock, log=log, people=people, post=FolderPost(folder / "mail"), vault=vault)
         pages: dict[str, tuple[str, str]] = {}
         try:
             with running(served(app, people, pages)) as url:
-                yield Choosing(url, people, log, Passes(people.key), clock, folder, app, pages)
+                yield Choosing(url, people, log, Passes(people.key), clock, folder, app, pages, vault)
         finally:
             app.close()
 
@@ -102,7 +105,7 @@ def served(app: WebApp, people: People, pages: dict[str, tuple[str, str]]) -> Ap
             await send({"type": "http.response.body", "body": body.encode()})
             return
         port = (scope.get("server") or ("", 0))[1]
-        demonstration = Demonstration(app, people, EXAMPLE / "site", f"http://127.0.0.1:{port}")
+        demonstration = Demonstration(app, people, EXAMPLE / "site", f"http://127.0.0.1:{port}", lambda: app.collecting)
         await demonstration(scope, receive, send)
 
     return serve

@@ -21,10 +21,14 @@ from troth.web.headers import App, Receive, Scope, Send, secured, send_text
 from troth.web.hosts import Hosts
 
 if TYPE_CHECKING:
+    from troth.gates.collect import Collecting
     from troth.people import ChoiceIndex, People
     from troth.record.log import Log
+    from troth.vault import Vault
     from troth.web.choices.app import ChoicePages
     from troth.web.choices.mail import Post
+    from troth.web.services import Callers
+    from troth.web.v1.app import Gates
 
 
 def _now() -> datetime:
@@ -43,8 +47,11 @@ class WebApp:
         record: App | None = None,
         choices: ChoicePages | None = None,
         index: ChoiceIndex | None = None,
+        gates: Gates | None = None,
         tls: bool = False,
+        callers: Callers | None = None,
     ) -> None:
+        self.callers = callers
         self._decisions = decisions
         self._routes = decisions.routes
         self._pages = secured(pages)
@@ -52,30 +59,40 @@ class WebApp:
         self._record = record and secured(record)
         self._choices = choices
         self._index = index
+        self._gates = gates
         self._tls = tls
 
+    @property
+    def collecting(self) -> Collecting | None:
+        """The gate `collect`, for an application in the same process; None without a vault."""
+        return None if self._gates is None else self._gates.desk.collecting
+
     def close(self) -> None:
-        """Stop following what people choose; decisions about people are refused from then on."""
+        """Stop following what people choose and which keys there are; decisions are refused from then on."""
         if self._index is not None:
             self._index.close()
+        if self.callers is not None:
+            self.callers.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or the start and end of the server's life."""
         if scope["type"] == "http":
             path = scope["path"]
             route = self._routes.get(path)
+            if self._tls and (route is None or self.callers is None or not self.callers.is_local(scope)):
+                scope["scheme"] = "https"
             if route is not None:
                 await route(scope, receive, send)
                 return
             if path.startswith(PREFIX):
                 await self._decisions.not_found(scope, receive, send)
                 return
-            if self._tls:
-                scope["scheme"] = "https"
             if refusal := self._hosts.refusal(scope):
                 await send_text(scope, send, *refusal)
             elif self._record is not None and (path == "/log" or path.startswith("/log/")):
                 await self._record(scope, receive, send)
+            elif self._gates is not None and path.startswith("/v1/"):
+                await self._gates(scope, receive, send)
             elif self._choices is not None and self._choices.takes(path):
                 await self._choices(scope, receive, send)
             else:
@@ -97,24 +114,37 @@ def make_app(
     site: str | None = None,
     people: People | None = None,
     post: Post | None = None,
+    vault: Vault | None = None,
+    names: Iterable[str] = (),
+    require_keys: bool = False,
 ) -> WebApp:
     """The web application of a policy.
 
     `clock` gives the present time, with a zone. `hosts` are host names to answer to besides those of loopback.
     `public_url` is the address under which callers know this server. `pages` takes the place of Troth's own pages.
     `site` is the address under which people read the pages, where a proxy on this machine passes it on; if that address
-    is https, the pages say so (HSTS). Decisions are not answered under it: callers cannot show yet who they are.
-    With a `log` the record is served too, and the versions of the policy that are in it lead to their proofs. With
-    `people` as well, who then go by this policy, they can choose: `post` is how codes reach them. Such an application
-    follows what people choose until it is closed.
+    is https, the pages say so (HSTS). `names` are further host names, for a network.
+
+    With a `log` the record is served too, and the versions of the policy that are in it lead to their proofs. Callers
+    may have service keys then: decisions are answered under `site` and `names` too, to callers with a key, and with
+    `require_keys` under every name to those alone. With `people` as well, who then go by this policy, they can choose:
+    `post` is how codes reach them. With their `vault` the gates are open, too. Such an application follows what people
+    choose until it is closed.
     """
     clock_of_pages = clock or _now
     point = DecisionPoint(policy)
-    record = None
+    record, callers = None, None
+    hosts, parts = tuple(hosts), urlsplit(site or "")
+    local = Hosts(hosts)
+    everywhere = Hosts((*hosts, *names, *filter(None, [parts.hostname])))
     published: tuple[Published, ...] = ()
     if log is not None:
+        from troth.gates.services import ServiceKeys  # noqa: PLC0415 - only who has a store pays for loading it
         from troth.web.record import RecordRoutes, publications  # noqa: PLC0415 - likewise
+        from troth.web.services import Callers  # noqa: PLC0415 - likewise
 
+        callers = Callers(ServiceKeys(log.store), require_keys, local=local)
+        callers.follow()
         record = RecordRoutes(log, policy, clock_of_pages, choices=people is not None)
         published = publications(log, policy)
     index, choices = None, None
@@ -127,14 +157,25 @@ def make_app(
         index = ChoiceIndex(people, point)
         index.follow()
         choices = ChoicePages(Desk(people, point, log, clock_of_pages, post, site, published))
+    gates = None
+    if vault is not None and index is not None and callers is not None:
+        from troth.web.v1.app import Gates  # noqa: PLC0415 - likewise
+        from troth.web.v1.desk import GateDesk  # noqa: PLC0415 - likewise
+
+        gates = Gates(GateDesk(vault, point, index, callers))
     if pages is None:
         from troth.web.pages import make_pages  # noqa: PLC0415 - only who serves pages pays for loading them
 
         pages = cast("App", make_pages(policy, clock_of_pages, published, choices is not None))
-    hosts = tuple(hosts)
-    names = Hosts(hosts)
-    decisions = DecisionRoutes(point, clock=clock, public_url=public_url, hosts=names, people=index)
-    parts = urlsplit(site or "")
-    names_of_pages = Hosts((*hosts, parts.hostname)) if parts.hostname else names
+    decisions = DecisionRoutes(
+        point,
+        clock=clock,
+        public_url=public_url,
+        hosts=local if callers is None else everywhere,
+        people=index,
+        callers=callers,
+    )
     tls = parts.scheme == "https"
-    return WebApp(decisions, pages, names_of_pages, record=record, choices=choices, index=index, tls=tls)
+    return WebApp(
+        decisions, pages, everywhere, record=record, choices=choices, index=index, gates=gates, tls=tls, callers=callers
+    )

@@ -1,19 +1,25 @@
 """Covered sites to try the banner on: small pages served under their `.localhost` names, beside the server they use.
 
 They are an example of what somebody else's site does, and do nothing that such a site could not do: one page has the
-tag, the other puts the banner in by itself and passes `/troth/…` on, and signing in links the browser with an address
-through the library, as an application would. They belong to `troth up` with the flagship example alone.
+tag, another puts the banner in by itself and passes `/troth/…` on, one has the form of a free trial; signing in links
+the browser with an address through the library, as an application would. They belong to `troth up` with the flagship
+example alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import html
 import re
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from troth.gates.collect import Collecting, Submission
+from troth.gates.errors import GateError
 from troth.people import Identifier, People, PeopleError
 from troth.people.browsers import COOKIE, Cookies
 from troth.policy.model import Covered, Version
@@ -27,6 +33,7 @@ FILES = {
     "/counter.js": ("counter.js", "text/javascript; charset=utf-8"),
     "/remarketing.js": ("remarketing.js", "text/javascript; charset=utf-8"),
     "/preferences": ("preferences.html", "text/html; charset=utf-8"),
+    "/trial": ("trial.html", "text/html; charset=utf-8"),
 }
 MOST_BYTES = 4096
 
@@ -40,7 +47,11 @@ def sites(version: Version) -> Mapping[str, Covered]:
 class Demonstration:
     """An ASGI app: the covered sites on their names, and `troth` on all others."""
 
-    def __init__(self, troth: App, people: People, folder: Path, url: str) -> None:
+    def __init__(
+        self, troth: App, people: People, folder: Path, url: str, collecting: Callable[[], Collecting | None]
+    ) -> None:
+        """`collecting` gives the gate `collect` of the version in force, if there is a vault."""
+        self._collecting = collecting
         self._troth = troth
         self._people = people
         self._folder = folder
@@ -58,6 +69,8 @@ class Demonstration:
             await self._troth({**scope, "path": rest, "raw_path": rest.encode()}, receive, send)
         elif path == "/sign-in" and scope["method"] == "POST":
             await self._sign_in(scope, receive, send)
+        elif path == "/trial" and scope["method"] == "POST":
+            await self._trial(scope, receive, send, covered)
         elif path in FILES and scope["method"] in ("GET", "HEAD"):
             await self._file(scope, send, covered)
         else:
@@ -74,7 +87,10 @@ class Demonstration:
         text = text.replace("{name}", html.escape(covered.name)).replace("{id}", covered.id)
         text = text.replace("{troth}", self._url)
         if "{banner}" in text:
-            text = text.replace("{banner}", await self._banner(scope, covered))
+            query = f"base={MOUNT}&return={scope['path']}"
+            text = text.replace("{banner}", await self._fetched(scope, f"/banner/{covered.id}", query))
+        if "{why}" in text:
+            text = text.replace("{why}", await self._fetched(scope, "/v1/why/registration", ""))
         headers: list[Header] = [(b"content-type", media_type.encode()), (b"cache-control", b"no-store")]
         if name.endswith(".html"):
             policy = (
@@ -85,11 +101,11 @@ class Demonstration:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else text.encode()})
 
-    async def _banner(self, scope: Scope, covered: Covered) -> str:
-        """The banner as a site's server asks for it, with what the visitor's browser sent."""
+    async def _fetched(self, scope: Scope, path: str, query: str) -> str:
+        """A piece of HTML as a site's server asks Troth for it, with what the visitor's browser sent."""
         passed_on = (b"host", b"cookie", b"sec-gpc", b"accept-language")
         headers = [(name, value) for name, value in scope["headers"] if name in passed_on]
-        path, query = f"/banner/{covered.id}", f"base={MOUNT}&return={scope['path']}"
+        headers.append((b"accept", b"text/html"))
         asked = {**scope, "method": "GET", "path": path, "raw_path": path.encode(), "query_string": query.encode()}
         parts: list[bytes] = []
 
@@ -105,11 +121,7 @@ class Demonstration:
 
     async def _sign_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Link the browser with an address. A real site would ask for a password first."""
-        body, more = b"", True
-        while more and len(body) <= MOST_BYTES:
-            message = await receive()
-            body, more = body + message.get("body", b""), message.get("more_body", False)
-        form = parse_qs(body.decode("utf-8", "replace"))
+        form = await _form(receive)
         cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie").decode("latin-1")
         match = re.search(rf"(?:^|; ){COOKIE}=([^;]*)", cookies)
         address = Identifier("email", form.get("address", [""])[0])
@@ -124,6 +136,47 @@ class Demonstration:
         )
         await send({"type": "http.response.body", "body": b""})
 
+    async def _trial(self, scope: Scope, receive: Receive, send: Send, covered: Covered) -> None:
+        """Register for a free trial: two statements of the policy collect here, each through the gate."""
+        form = {name: values[0] for name, values in (await _form(receive)).items()}
+        gate = self._collecting()
+        if gate is None:
+            await send_text(scope, send, 503, "Nothing can be collected now; please try again.")
+            return
+        email = form.get("email", "")
+        account = {
+            "identity.name": form.get("name", ""), "contact.email": email, "account.id": email,
+            "account.password": _hashed(form.get("password", "")),
+        }  # fmt: skip
+        told, status = [], 200
+        for statement, fields in (("registration", account), ("trial-card", {"payment.card": form.get("card", "")})):
+            try:
+                submission = Submission(
+                    statement=statement, fields=fields, who=Identifier("email", email), product=covered.id,
+                    moment="trial",
+                )  # fmt: skip
+                done = await asyncio.to_thread(gate.collect, submission)
+                told.append((done.sentence, f"Kept: {', '.join(done.stored)}.", f"entry {done.leaf} of the record"))
+            except GateError as problem:
+                told.append((problem.sentence, problem.message, "nothing was kept"))
+                status = 422
+                break
+            except PeopleError as problem:
+                told.append(("", str(problem), "nothing was kept"))
+                status = 422
+                break
+        rows = "".join(
+            f"<li><q>{html.escape(sentence)}</q> {html.escape(what)} <small>({html.escape(proof)})</small></li>"
+            for sentence, what, proof in told
+        )
+        text = (self._folder / "registered.html").read_text("utf-8")
+        heading = "Your trial has begun" if status == 200 else "This could not be done"
+        text = text.replace("{name}", html.escape(covered.name)).replace("{troth}", self._url)
+        text = text.replace("{heading}", heading).replace("{told}", rows)
+        headers: list[Header] = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": text.encode()})
+
     def _link(self, address: Identifier, cookie: str | None, gpc: bool) -> None:
         people = self._people
         browser = Cookies(people.key, people.policy).read(cookie)
@@ -133,3 +186,22 @@ class Demonstration:
             people.link(address, browser.identifier)
         if gpc:
             people.signal(address)
+
+
+async def _form(receive: Receive) -> dict[str, list[str]]:
+    """The fields of a small urlencoded form."""
+    body, more = b"", True
+    while more and len(body) <= MOST_BYTES:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    return parse_qs(body.decode("utf-8", "replace"))
+
+
+def _hashed(password: str) -> str:
+    """A password as an application keeps it: a PHC string of scrypt (RFC 7914), never itself."""
+    if not password:
+        return ""
+    salt = secrets.token_bytes(16)
+    digest = hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1)
+    parts = [base64.b64encode(part).decode().rstrip("=") for part in (salt, digest)]
+    return f"$scrypt$ln=14,r=8,p=1${parts[0]}${parts[1]}"

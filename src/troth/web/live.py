@@ -1,7 +1,7 @@
 """Serves the versions that are published now: one that is published while the server runs is served from then on.
 
-The same look at the store signs for the entries of the record that no checkpoint covers yet, and lets agreements lapse
-that were given for a time.
+The same look at the store signs for the entries of the record that no checkpoint covers yet, and does what the time has
+come for: agreements lapse, data is deleted, counts are recorded.
 
 The policy and everything made from it are immutable, so a new version means a new application, made beside the old one
 and put in its place at once. A request is answered by one of the two, never by a mixture.
@@ -13,10 +13,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from troth.gates.collect import Collecting
+from troth.gates.counts import Counts
 from troth.people import People
 from troth.policy.history import Policy
 from troth.record.log import Log
 from troth.record.published import published_policy
+from troth.vault import Vault
 from troth.web.app import WebApp
 from troth.web.headers import Receive, Scope, Send
 
@@ -32,11 +35,14 @@ class LiveApp:
         log: Log,
         policy: Policy,
         make: Callable[[Policy], WebApp],
+        *,
         every: float = EVERY,
         people: People | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self._log = log
         self._people = people
+        self._vault = vault
         self._policy = policy
         self._make = make
         self._every = every
@@ -69,10 +75,21 @@ class LiveApp:
                 # What is published stays in force: a store that cannot be read now changes nothing that is served.
                 log_.exception("The store could not be asked for published versions; the known ones are served on.")
 
+    @property
+    def collecting(self) -> Collecting | None:
+        """The gate `collect` of the version in force, for an application in the same process."""
+        return self._app.collecting
+
     def look(self) -> bool:
-        """Let agreements lapse, sign for new entries, look for new versions and serve those; whether there were any."""
+        """Do what the time has come for, sign for new entries, and serve new versions; whether there were any.
+
+        Agreements lapse, what may be kept no longer is deleted, and the counts of minutes that are over are recorded.
+        """
         if self._people is not None:
             self._people.lapse()
+        if self._vault is not None:
+            self._vault.sweep()
+            Counts(self._vault.store).record()
         latest = self._log.latest()
         if self._log.size() > (latest.head.size if latest else 0):
             self._log.sign()

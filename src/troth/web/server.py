@@ -1,8 +1,8 @@
 """Serving the web application from this machine.
 
-Until callers can show who they are, the server listens on loopback alone: the decision point tells everybody who asks
-what the policy allows, and later knows people's choices. It writes no access log and nothing else that holds an IP
-address.
+Until callers can show who they are, by service keys, the server listens on loopback alone: the decision point tells
+everybody who asks what the policy allows, and knows people's choices. It writes no access log and nothing else that
+holds an IP address.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from troth.web.headers import App
 if TYPE_CHECKING:
     from troth.people import People
     from troth.record.log import Log
+    from troth.vault import Vault
     from troth.web.choices.mail import Post
 
 DEFAULT_HOST = "127.0.0.1"
@@ -38,7 +39,9 @@ DEFAULT_PORT = 8768
 GRACE = 5
 
 SERVER_ERRORS: dict[str, str] = {
-    "not-loopback": "The server listens on this machine alone, and the address is not one of its own.",
+    "not-loopback": "Without a service key the server listens on this machine alone, and the address is another.",
+    "bad-address": "An address to listen on is an IP address, or localhost.",
+    "no-name": "The server would listen to a network and answer to none of its names there.",
     "bad-port": "A port is a number from 0 to 65535; 0 takes any free one.",
     "port-taken": "Another program listens on that port already.",
     "port-forbidden": "The system does not let this user listen on that port.",
@@ -68,26 +71,40 @@ def serve(
     site: str | None = None,
     people: People | None = None,
     post: Post | None = None,
+    vault: Vault | None = None,
     demonstration: Path | None = None,
+    names: Iterable[str] = (),
 ) -> None:
     """Serve a policy (or the file or directory that holds it) until SIGINT or SIGTERM, then return.
 
     With a `log`, the policy is the published one in it: the record is served too, and so is every version that is
     published while the server runs. With `people`, they choose on pages of this server. `demonstration` is a folder of
-    pages that are served as the covered sites whose names end in `.localhost`.
+    pages that are served as the covered sites whose names end in `.localhost`. Beyond loopback it listens only if the
+    store of the log has a service key; then every caller needs one, and it answers to `site` and to `names`, too.
 
     Port 0 takes any free port. `ready` is called with the server's URL once it answers. See `make_app` for the rest.
     Raises ServerError when the server cannot listen, PolicyError when the policy cannot be read.
     """
-    listener = listen(host, port)
+    beyond = _beyond(host, log, site, names := tuple(names))
+    listener = listen(host, port, beyond=beyond)
     try:
         if not isinstance(policy, Policy):
             policy = Policy.read(policy)
-        names = (*hosts, _in_url(host))
+        own_names = (*hosts, _in_url(host))
 
         def make(policy: Policy) -> WebApp:
             return make_app(
-                policy, clock=clock, hosts=names, public_url=public_url, log=log, site=site, people=people, post=post
+                policy,
+                clock=clock,
+                hosts=own_names,
+                public_url=public_url,
+                log=log,
+                site=site,
+                people=people,
+                post=post,
+                vault=vault,
+                names=names,
+                require_keys=beyond,
             )
 
         app: App
@@ -96,21 +113,24 @@ def serve(
         else:
             from troth.web.live import LiveApp  # noqa: PLC0415 - only who serves a record pays for loading it
 
-            app = LiveApp(log, policy, make, people=people)
+            app = live = LiveApp(log, policy, make, people=people, vault=vault)
             if demonstration is not None and people is not None:
                 from troth.web.demonstration import Demonstration  # noqa: PLC0415 - only who shows it pays for it
 
-                app = Demonstration(app, people, demonstration, site or url_of(listener))
+                app = Demonstration(live, people, demonstration, site or url_of(listener), lambda: live.collecting)
         server(app, ready=ready and (lambda: ready(url_of(listener)))).run(sockets=[listener])
     finally:
         listener.close()
 
 
-def listen(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT) -> socket.socket:
-    """A socket that listens on a loopback address. Raises ServerError."""
+def listen(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, *, beyond: bool = False) -> socket.socket:
+    """A socket that listens on a loopback address, or with `beyond` on any. Raises ServerError.
+
+    `beyond` is for an app that requires service keys of all callers, and for no other.
+    """
     if not 0 <= port <= 65535:
         raise ServerError("bad-port", f"{port} is not a port. Choose one from 1 to 65535, or 0 for any free one.")
-    family, address = _loopback(host)
+    family, address = _address(host, beyond)
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -132,17 +152,44 @@ def listen(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT) -> socket.socket:
     return listener
 
 
-def _loopback(host: str) -> tuple[socket.AddressFamily, str]:
-    """Family and address of a loopback host; ServerError for any other."""
+def _beyond(host: str, log: Log | None, site: str | None, names: tuple[str, ...]) -> bool:
+    """Whether to listen beyond loopback, which takes a service key and a name. ServerError: it may not be done."""
+    found = _parsed(host)
+    if found.is_loopback or log is None:
+        return False
+    from troth.gates.services import ServiceKeys  # noqa: PLC0415 - only who listens beyond loopback pays for it
+
+    if not ServiceKeys(log.store).any():
+        return False
+    if found.is_unspecified and not site and not names:
+        message = (
+            f"'{host}' is every address of this machine, and callers know it by a name. Troth answers only to names that"
+            " it was told, so that no page on the web can reach it under one of its own: set `names` (or `site`) in "
+            'troth.toml, such as names = "troth.internal.example".'
+        )
+        raise ServerError("no-name", message)
+    return True
+
+
+def _address(host: str, beyond: bool) -> tuple[socket.AddressFamily, str]:
+    """Family and address of a host; ServerError unless it is loopback, or may be beyond."""
+    address = _parsed(host)
+    if not address.is_loopback and not beyond:
+        message = (
+            f"Troth does not listen on '{host}' yet. Whoever reaches the decision point may ask it anything, until there "
+            "are keys by which callers show who they are. Make a first one, and it does, for callers with a key: "
+            "troth key create newsletter --action use --purpose marketing.own --data contact.email --product '*'. "
+            "Without one it listens on this machine alone: 127.0.0.1, ::1 or localhost."
+        )
+        raise ServerError("not-loopback", message)
+    return (socket.AF_INET6 if address.version == 6 else socket.AF_INET), str(address)
+
+
+def _parsed(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     with contextlib.suppress(ValueError):
-        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
-        if address.is_loopback:
-            return (socket.AF_INET6 if address.version == 6 else socket.AF_INET), str(address)
-    message = (
-        f"Troth does not listen on '{host}'. Callers cannot show yet who they are, and whoever reaches the decision "
-        f"point may ask it anything, so it listens on this machine alone: 127.0.0.1, ::1 or localhost."
-    )
-    raise ServerError("not-loopback", message)
+        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
+    message = f"'{host}' is no address to listen on: give an IP address, such as 127.0.0.1 or ::1, or localhost."
+    raise ServerError("bad-address", message)
 
 
 def _in_url(host: str) -> str:
@@ -150,8 +197,9 @@ def _in_url(host: str) -> str:
 
 
 def url_of(listener: socket.socket) -> str:
-    """The URL of a listening socket."""
+    """The URL of a listening socket; of one on every address, that of loopback."""
     host, port, *_ = listener.getsockname()
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
     return f"http://{_in_url(host)}:{port}"
 
 

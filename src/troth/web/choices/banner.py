@@ -52,7 +52,7 @@ class Banner:
             return self._for_tag(request, site_of(desk, product.removesuffix(FOR_TAG)))
         site = site_of(desk, product)
         base, back = request.query_params.get("base", "/troth"), request.query_params.get("return", "/")
-        if not _is_path(base) or not _is_path(back):
+        if not is_path(base) or not is_path(back):
             raise FormError("`base` and `return` are paths that begin with a slash.")
         browser = desk.cookies.read(request.cookies.get(COOKIE))
         body = self._piece(request, site, browser, bool(signals_of(request)), base=base.rstrip("/"), back=back)
@@ -127,7 +127,7 @@ class Banner:
         if action not in ("accept", "refuse", "save", "signal"):
             raise FormError("`do` is accept, refuse, save or signal.")
         back = fields.get("return", "/")
-        if not _is_path(back):
+        if not is_path(back):
             raise FormError("`return` is a path that begins with a slash.")
         browser = desk.cookies.read(fields.get("cookie") or request.cookies.get(COOKIE))
         if action == "signal" and browser is None:
@@ -191,7 +191,7 @@ def _origin(request: Request[Any, Any, Any], site: Site) -> str | None:
     return origin
 
 
-def _is_path(text: str) -> bool:
+def is_path(text: str) -> bool:
     """Whether it leads to the same host, whatever a browser makes of it."""
     plain = text.isascii() and text.isprintable() and "\\" not in text and " " not in text
     return plain and text.startswith("/") and not text.startswith("//") and len(text) <= 2000

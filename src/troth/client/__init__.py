@@ -8,8 +8,13 @@
 It imports nothing of the server's rooms and nothing beside Python, so that an application can have it alone.
 """
 
+from troth.client.answers import Answer
+from troth.client.asgi import CollectASGI
+from troth.client.bodies import BadFormError
 from troth.client.client import Client
+from troth.client.collecting import Outcome
 from troth.client.errors import NotAllowed, Refused, TrothError, Unavailable, WrongRequest
+from troth.client.forms import Form
 from troth.client.purpose import AsyncReader, Purpose, Reader
 from troth.client.values import (
     Browser,
@@ -23,18 +28,25 @@ from troth.client.values import (
     Used,
 )
 from troth.client.why import Html, Why
+from troth.client.wsgi import CollectWSGI
 
 __all__ = [
+    "Answer",
     "AsyncReader",
+    "BadFormError",
     "Browser",
     "Client",
+    "CollectASGI",
+    "CollectWSGI",
     "Collected",
     "Decision",
     "Dropped",
+    "Form",
     "Gate",
     "Html",
     "NotAllowed",
     "OfPerson",
+    "Outcome",
     "Purpose",
     "Reader",
     "Refusal",

@@ -52,8 +52,7 @@ def _litestar(desk: GateDesk) -> Litestar:
         name = request.path_params["statement"]
         if not name.endswith(BEACON):
             raise BadRequestError("Data is sent with POST.", status=405, code="bad-method")
-        request.path_params["statement"] = name.removesuffix(BEACON)
-        return await collect.beacon(request)
+        return await collect.beacon(request, name.removesuffix(BEACON))
 
     async def describe(request: Request[Any, Any, Any]) -> Response[bytes]:
         return answer(openapi(), headers={"Cache-Control": "public, max-age=3600"})

@@ -56,6 +56,8 @@ class Collect:
         if content_type(request) == LINES:
             return await self._lines(request, statement)
         sent = await read_sent(request)
+        if sent.back is not None and not is_path(sent.back):
+            raise BadRequestError("`return` is a path that begins with a slash.", field="return")
         if "authorization" not in request.headers and desk.from_covered_site(request, sent.product):
             return await self._from_browser(request, statement, sent)
         key = await desk.caller(request)
@@ -66,13 +68,13 @@ class Collect:
         collected = await asyncio.to_thread(desk.collecting.collect, sent.submission(statement.id, who))
         return _done(collected, sent)
 
-    async def beacon(self, request: Request[Any, Any, Any]) -> Response[bytes]:
+    async def beacon(self, request: Request[Any, Any, Any], name: str) -> Response[bytes]:
         """The picture. It collects if the page that shows it is covered and the browser has agreed."""
         desk = self._desk
         fields = dict(request.query_params)
         cookie = fields.pop("cookie", None)
         try:
-            statement = desk.statement(request.path_params["statement"])
+            statement = desk.statement(name)
             sent = sent_of_form({name: str(value) for name, value in fields.items()})
             browser = desk.browser(request, cookie)
             if browser is not None and desk.referred_by_covered_site(request, sent.product):
@@ -163,8 +165,6 @@ def bad(problem: BadRequestError) -> dict[str, object]:
 
 def _done(collected: Collected, sent: Sent, *, browser: bool = False) -> Response[bytes]:
     if sent.back is not None:
-        if not is_path(sent.back):
-            raise BadRequestError("`return` is a path that begins with a slash.", field="return")
         return Response(b"", status_code=303, headers={"Location": sent.back, "Cache-Control": "no-store"})
     return answer(said(collected, browser=browser), status=201)
 

@@ -8,9 +8,10 @@ decision on it fails closed.
 
 from __future__ import annotations
 
+import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -18,7 +19,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from troth.decision.bits import Choices
 from troth.decision.point import DecisionPoint
 from troth.decision.question import State
-from troth.people.errors import StaleChoicesError
+from troth.people.errors import StaleChoicesError, UnknownPersonError
 from troth.people.people import People
 from troth.people.persons import person_number
 from troth.people.reading import read_stated
@@ -99,11 +100,20 @@ class ChoiceIndex:
         None for an id that was merged into another since somebody noted it: then `choices`, in a thread.
         """
         if self._missing or self._monotonic() - self._at > self.limit:
-            raise StaleChoicesError(
-                f"The choices of people were last read {self.behind.total_seconds():.1f} s ago, and may be "
-                f"{self.limit:g} s old at most. Nothing is decided on them; try again later."
-            )
-        value = self._table.get(person_number(person))
+            raise self._stale()
+        return self.meaning(self._table.get(person_number(person)))
+
+    def values(self, persons: Sequence[str]) -> list[int]:
+        """What memory knows of many persons, each as a number: equal ones mean equal choices, which `meaning` gives.
+
+        StaleChoicesError: see `choices`. UnknownPersonError: one of them is no id.
+        """
+        if self._missing or self._monotonic() - self._at > self.limit:
+            raise self._stale()
+        return self._table.get_all(_numbers(persons))
+
+    def meaning(self, value: int) -> Choices | None:
+        """The choices that one of `values` stands for; None if that id was merged into another."""
         if value & 1:
             return None
         return self._decoded.get(value) or self._decode(value)
@@ -224,6 +234,12 @@ class ChoiceIndex:
             count += 1
         return count
 
+    def _stale(self) -> StaleChoicesError:
+        return StaleChoicesError(
+            f"The choices of people were last read {self.behind.total_seconds():.1f} s ago, and may be "
+            f"{self.limit:g} s old at most. Nothing is decided on them; try again later."
+        )
+
     def _bits(self, choice: str, state: str) -> int:
         shift = self._shift.get(choice)
         return 0 if shift is None else _BITS[state] << shift
@@ -239,3 +255,12 @@ class ChoiceIndex:
             self._decoded.clear()
         self._decoded[value] = choices
         return choices
+
+
+def _numbers(persons: Sequence[str]) -> list[int]:
+    """`person_number` of many at once, which takes a tenth of the time. UnknownPersonError: one of them is no id."""
+    try:
+        words = struct.unpack(f">{2 * len(persons)}Q", bytes.fromhex("".join(persons)))
+    except (ValueError, struct.error):
+        raise UnknownPersonError("The id of a person is 32 hex digits.") from None
+    return [word >> 1 for word in words[::2]]

@@ -8,6 +8,7 @@ number are its place. Nothing is ever taken out. One thread writes at a time; ot
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 
 FULL = 0.85  # beyond this the table doubles
 
@@ -37,6 +38,23 @@ class CompactTable:
             if not found:
                 return 0
             place = (place + 1) & mask
+
+    def get_all(self, numbers: Iterable[int]) -> list[int]:
+        """The values of several numbers, each as `get` gives it."""
+        places, values, mask = self._parts
+        width, read = self.width, int.from_bytes
+        found: list[int] = []
+        add = found.append
+        for number in numbers:
+            place = number & mask
+            while (there := places[place]) != number:
+                if not there:
+                    add(0)
+                    break
+                place = (place + 1) & mask
+            else:
+                add(read(values[place * width : place * width + width], "little"))
+        return found
 
     def set(self, number: int, value: int) -> None:
         """Give a number a value. OverflowError: it does not fit the width."""

@@ -163,13 +163,20 @@ def test_no_websocket_is_opened(url):
 # --- where it listens -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "host", ["0.0.0.0", "::", "192.0.2.1", "example.com", "", "127.0.0.1.example.com", "localhost2"]
-)
-def test_only_loopback_is_listened_on(host):
-    with pytest.raises(ServerError, match=r"does not listen on.*cannot show yet who they are") as error:
-        serve(SMALL, host, 0)
-    assert error.value.code == "not-loopback"
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "[2001:db8::1]"])
+def test_without_a_key_only_loopback_is_listened_on(host):
+    for listening in (lambda: serve(SMALL, host, 0), lambda: listen(host, 0)):
+        with pytest.raises(ServerError, match=r"does not listen on.*troth key create") as error:
+            listening()
+        assert error.value.code == "not-loopback"
+
+
+@pytest.mark.parametrize("host", ["example.com", "", "127.0.0.1.example.com", "localhost2", "127.1", "0.0.0.0/0"])
+def test_an_address_is_an_address(host):
+    for listening in (lambda: serve(SMALL, host, 0), lambda: listen(host, 0, beyond=True)):
+        with pytest.raises(ServerError, match="no address to listen on") as error:
+            listening()
+        assert error.value.code == "bad-address"
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from troth.cli.opening import vault_in
 from troth.cli.record import opened_log, publish_checked
 from troth.cli.settings import flagship
 from troth.cli.terminal import configured, fail, moment, out, read_policy
 
 if TYPE_CHECKING:
-    from troth.people import People
     from troth.policy.history import Policy
     from troth.record.log import Log
+    from troth.vault import Vault
 
 Draft = Annotated[
     Path | None, typer.Option("--policy", "-p", help="Show this policy as it stands in its files; nothing is published")
@@ -38,7 +39,9 @@ def up(port: Port = None, policy: Draft = None, at: At = None) -> None:
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="The address to listen on, of this machine's own")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="The address to listen on; beyond this machine with a service key")
+    ] = None,
     port: Port = None,
     policy: Draft = None,
     at: At = None,
@@ -54,18 +57,14 @@ def serve(
 def _serve_published(
     log: Log, host: str | None, port: int | None, at: str | None, *, demonstrate: bool = False
 ) -> None:
-    from troth.people import PeopleError, open_people
     from troth.record.published import published_policy
 
     read = published_policy(log.store)
     if read is None:
         fail("Nothing is published yet.", "`troth publish` publishes the configured policy; `--policy` shows a draft.")
     log.sign()
-    try:
-        people = open_people(log.store, configured().keys, read)
-    except PeopleError as error:
-        fail(str(error))
-    _serve(read, log, host, port, at, people, demonstrate)
+    vault = vault_in(log.store, read, begin=True)
+    _serve(read, log, host, port, at, vault, demonstrate)
 
 
 def _serve(
@@ -74,13 +73,14 @@ def _serve(
     host: str | None,
     port: int | None,
     at: str | None,
-    people: People | None = None,
+    vault: Vault | None = None,
     demonstrate: bool = False,
 ) -> None:
     configuration = configured()
     fixed = moment(at, "--at") if at else None
     # What people choose is chosen now; at another time the pages can only be looked at.
-    people = None if fixed else people
+    vault = None if fixed else vault
+    people = vault.people if vault else None
     pages = flagship() / "site" if demonstrate and people and configuration.policy == flagship() else None
 
     from troth.web import server
@@ -126,7 +126,9 @@ def _serve(
             site=configuration.site,
             people=people,
             post=make_post(configuration.mail),
+            vault=vault,
             demonstration=pages,
+            names=configuration.names,
         )
     except server.ServerError as error:
         fail(error.message)

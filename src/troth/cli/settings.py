@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keys: Path
     log: str
     site: str | None
+    names: tuple[str, ...]
     mail: str
     vault: str | None
 
@@ -48,7 +49,8 @@ KEYS = {
     "site": "The address under which people read the pages, where a proxy on this machine passes them on.",
     "mail": "How codes are mailed: smtp://user:password@host:587, smtps://…, or a folder. `mail` in `data` without it.",
     "vault": "Where the keys of the vault are: `environment`, or the address of a transit key. Files without it.",
-    "host": "The address to listen on. Loopback only until service keys exist.",
+    "names": "Host names under which callers with a key reach the server on a network, separated by commas.",
+    "host": "The address to listen on. Loopback only until there is a service key.",
     "port": "The port to listen on.",
 }
 
@@ -95,6 +97,7 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
         keys=directory / text("keys", "keys") if "keys" in values else data / "keys",
         log=text("log", "localhost/log"),
         site=_site(text("site", "")) if "site" in values else None,
+        names=_names(text("names", "")) if "names" in values else (),
         mail=_mail(text("mail", ""), directory) if "mail" in values else str(data / "mail"),
         vault=text("vault", "") if "vault" in values else None,
     )
@@ -104,6 +107,16 @@ def _site(text: str) -> str:
     if not re.match(r"https?://[^/\s]+/?$", text):
         raise SettingsError(f"`site`: '{text}' is not the address of a site, such as https://privacy.example.org.")
     return text
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]", name):
+            raise SettingsError(
+                f"`names`: '{name}' is no host name, such as troth.internal.example; no port, no https://."
+            )
+    return names
 
 
 def _mail(text: str, directory: Path) -> str:

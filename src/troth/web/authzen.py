@@ -1,8 +1,9 @@
 """The decision over HTTP: OpenID AuthZEN Authorization API 1.0, as plain ASGI.
 
-Offered are `POST /access/v1/evaluation`, `POST /access/v1/evaluations` with its three semantics, and the metadata at
-`/.well-known/authzen-configuration`. The search endpoints are not offered, and so not in the metadata.
-`docs/reference/authzen.md` says how a question of Troth is written in a request.
+Offered are `POST /access/v1/evaluation`, `POST /access/v1/evaluations` with its three semantics, with people
+`POST /access/v1/search/subject`, and the metadata at `/.well-known/authzen-configuration`. The other search endpoints
+are not offered, and so not in the metadata. `docs/reference/authzen.md` says how a question of Troth is written in a
+request.
 
 Everything fails closed. A request that cannot be read is an error, never a decision; a failure inside Troth is a 500;
 and one of several evaluations that fails is `decision: false`.
@@ -38,10 +39,13 @@ from troth.web.headers import (
 from troth.web.hosts import Hosts
 
 if TYPE_CHECKING:
+    from troth.gates.services import ServiceKey
     from troth.people import ChoiceIndex
+    from troth.web.services import Callers
 
 EVALUATION = "/access/v1/evaluation"
 EVALUATIONS = "/access/v1/evaluations"
+SEARCH = "/access/v1/search/subject"
 METADATA = "/.well-known/authzen-configuration"
 # The paths of the API, offered or not: what is unknown there is answered in plain text and not with a page.
 PREFIX = "/access/v1/"
@@ -58,6 +62,7 @@ _JSON: tuple[Header, ...] = (
 
 Clock = Callable[[], datetime]
 Route = Callable[[Scope, Receive, Send], Awaitable[None]]
+Evaluate = Callable[[bytes, "ServiceKey | None"], Answer | Awaitable[Answer]]
 
 log = logging.getLogger("troth.web")
 
@@ -76,8 +81,9 @@ class DecisionRoutes:
     `clock` gives the present time, with a zone; without it the decision point takes its own. `public_url` is the
     address under which callers know this server (the specification wants https there); without it the metadata names
     the address that the request was sent to. `hosts` are the names that the server answers to; without them it
-    answers to all. With `people`, an index for the same decision point, `resource.id` says whose choices to decide on;
-    without them it says nothing, and the choices are those that a request states.
+    answers to all. With `people`, an index for the same decision point, `resource.id` says whose choices to decide on,
+    and persons can be searched for; without them it says nothing, and the choices are those that a request states.
+    `callers` tells who calls; without it everybody may ask.
     """
 
     def __init__(
@@ -88,7 +94,9 @@ class DecisionRoutes:
         public_url: str | None = None,
         hosts: Hosts | None = None,
         people: ChoiceIndex | None = None,
+        callers: Callers | None = None,
     ) -> None:
+        self._callers = callers
         self._public_url = public_url.rstrip("/") if public_url else None
         self._hosts = hosts
         evaluator = Evaluator(point, clock or _none, _JSON, people)
@@ -99,6 +107,11 @@ class DecisionRoutes:
             EVALUATIONS: self._route(evaluator.several, MOST_BYTES_OF_EVALUATIONS),
             METADATA: self.metadata,
         }
+        if people is not None:
+            from troth.web.authzen_search import Searcher  # noqa: PLC0415 - only who has people pays for loading it
+
+            # Subject Search API: the persons whose data may be used
+            self.routes[SEARCH] = self._route(Searcher(point, people, clock, _JSON).search, MOST_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request by its path."""
@@ -113,13 +126,14 @@ class DecisionRoutes:
             await _refuse_method(scope, send, "GET, HEAD, OPTIONS")
             return
         base = self._public_url or _address(scope)
-        body = msgspec.json.encode(
-            {
-                "policy_decision_point": base,
-                "access_evaluation_endpoint": base + EVALUATION,
-                "access_evaluations_endpoint": base + EVALUATIONS,
-            }
-        )
+        offered = {
+            "policy_decision_point": base,
+            "access_evaluation_endpoint": base + EVALUATION,
+            "access_evaluations_endpoint": base + EVALUATIONS,
+        }
+        if SEARCH in self.routes:
+            offered["search_subject_endpoint"] = base + SEARCH
+        body = msgspec.json.encode(offered)
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
@@ -138,13 +152,15 @@ class DecisionRoutes:
         text = f"There is no such endpoint. {METADATA} lists those that are offered."
         await send_text(scope, send, 404, text, _request_id(scope))
 
-    def _route(self, evaluate: Callable[[bytes], Answer | Awaitable[Answer]], most: int) -> Route:
-        """The handler of an evaluation endpoint: `evaluate` makes the response from a body of at most `most` bytes.
+    def _route(self, evaluate: Evaluate, most: int) -> Route:
+        """The handler of an endpoint: `evaluate` makes the response from a body of at most `most` bytes and the caller.
 
         It makes it at once, unless that takes the store.
         """
 
         known = self._hosts.known if self._hosts is not None else ()
+        callers = self._callers
+        local = callers.local.known if callers is not None and callers.local is not None else known
 
         async def route(scope: Scope, receive: Receive, send: Send) -> None:
             headers = dict(scope["headers"])
@@ -154,6 +170,11 @@ class DecisionRoutes:
                 if scope["method"] != "POST":
                     await _refuse_method(scope, send, "POST, OPTIONS")
                     return
+                caller = None
+                if callers is not None and not (
+                    callers.open and b"authorization" not in headers and headers.get(b"host") in local
+                ):
+                    caller = await _caller(callers, scope)
                 content_type = headers.get(b"content-type")
                 if content_type != b"application/json" and not _is_json(content_type):
                     raise Refused(400, "Content-Type: a request is application/json, in UTF-8.")
@@ -168,7 +189,7 @@ class DecisionRoutes:
                     body = await _rest(body, receive, most)
                 if len(body) > most:
                     raise _too_large(most)
-                found = evaluate(body)
+                found = evaluate(body, caller)
                 fields, answer = found if isinstance(found, tuple) else await found
             except RequestError as error:
                 await send_text(scope, send, 400, str(error)[:MOST_MESSAGE], _request_id(scope))
@@ -196,6 +217,15 @@ class DecisionRoutes:
     def _check_host(self, scope: Scope) -> None:
         if self._hosts is not None and (refusal := self._hosts.refusal(scope)):
             raise Refused(*refusal)
+
+
+async def _caller(callers: Callers, scope: Scope) -> ServiceKey | None:
+    from troth.web.services import CallerRefusedError  # noqa: PLC0415 - only where there may be keys
+
+    try:
+        return await callers.caller(scope)
+    except CallerRefusedError as refused:
+        raise Refused(refused.status, refused.text, *refused.headers) from None
 
 
 async def _rest(body: bytes, receive: Receive, most: int) -> bytes:

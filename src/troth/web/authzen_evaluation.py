@@ -17,10 +17,11 @@ from troth.decision.bits import Choices
 from troth.decision.point import DecisionPoint
 from troth.decision.question import QuestionError
 from troth.web.authzen_request import Evaluations, Request, RequestError, ask, read_evaluation, read_evaluations
-from troth.web.authzen_response import Answer, Written, explained, failed, written
+from troth.web.authzen_response import Answer, Refused, Written, explained, failed, written
 from troth.web.headers import Header
 
 if TYPE_CHECKING:
+    from troth.gates.services import ServiceKey
     from troth.people import ChoiceIndex
     from troth.people.reading import Who
     from troth.web.authzen_people import StoredChoices
@@ -50,12 +51,14 @@ class Evaluator:
 
             self._stored = StoredChoices(point, people)
 
-    def one(self, body: bytes) -> Answer | Awaitable[Answer]:
+    def one(self, body: bytes, caller: ServiceKey | None = None) -> Answer | Awaitable[Answer]:
         """The response to the body of an access evaluation request. Raises RequestError, QuestionError and Refused."""
         request, ignored = read_evaluation(body)
+        if caller is not None:
+            self._permit(caller, request)
         return self._decided(request, ignored) if self._stored is None else self._one(self._stored, request, ignored)
 
-    def several(self, body: bytes) -> Answer | Awaitable[Answer]:
+    def several(self, body: bytes, caller: ServiceKey | None = None) -> Answer | Awaitable[Answer]:
         """The response to the body of an access evaluations request; one bad question spoils no other.
 
         RequestError: the request as a whole cannot be read. Refused: the choices of somebody cannot be read now.
@@ -63,15 +66,19 @@ class Evaluator:
         asked = read_evaluations(body)
         stored = self._stored
         if not isinstance(asked, Evaluations):
+            if caller is not None:
+                self._permit(caller, asked[0])
             return self._decided(*asked) if stored is None else self._one(stored, *asked)
         if stored is None:
-            return self._all_decided(asked, asked.items, {})
+            return self._all_decided(asked, asked.items, {}, caller)
         # Whose choices are needed is known before the first question is decided, so that the store is asked once.
         items: list[Any] = []
         whos: set[Who] = set()
         for item in asked.items:
             try:
                 read = asked.read(item)
+                if caller is not None:
+                    self._permit(caller, read[0])
                 who = stored.whose(read[0])
             except Exception:  # it is told when its turn comes
                 items.append(item)
@@ -81,8 +88,8 @@ class Evaluator:
                     whos.add(who)
         known = {who: choices for who in whos if (choices := stored.at_hand(who)) is not None}
         if len(known) < len(whos):
-            return self._all_fetched(stored, asked, items, known, whos - known.keys())
-        return self._all_decided(asked, items, known)
+            return self._all_fetched(stored, asked, items, known, whos - known.keys(), caller)
+        return self._all_decided(asked, items, known, caller)
 
     # --- one question -------------------------------------------------------------------------------------------------
 
@@ -105,14 +112,28 @@ class Evaluator:
             return self._written(decision)
         return self._written.of(written(decision, _time_of(request), ignored))
 
+    def _permit(self, caller: ServiceKey, request: Request) -> None:
+        """Raise Refused unless the service asks in its own name, and for what its key is for."""
+        from troth.web.authzen_callers import permit  # noqa: PLC0415 - only where there are keys
+
+        permit(caller, request, self._point, self._clock())
+
     # --- several questions --------------------------------------------------------------------------------------------
 
-    async def _all_fetched(
-        self, stored: StoredChoices, asked: Evaluations, items: Iterable[Any], known: dict[Who, Choices], whos: set[Who]
+    async def _all_fetched(  # noqa: PLR0917
+        self,
+        stored: StoredChoices,
+        asked: Evaluations,
+        items: Iterable[Any],
+        known: dict[Who, Choices],
+        whos: set[Who],
+        caller: ServiceKey | None,
     ) -> Answer:
-        return self._all_decided(asked, items, known | await stored.fetch(whos))
+        return self._all_decided(asked, items, known | await stored.fetch(whos), caller)
 
-    def _all_decided(self, asked: Evaluations, items: Iterable[Any], known: Mapping[Who, Choices]) -> Answer:
+    def _all_decided(
+        self, asked: Evaluations, items: Iterable[Any], known: Mapping[Who, Choices], caller: ServiceKey | None
+    ) -> Answer:
         """The response to all `items`, of which some have been read; `known` has the choices of the persons in them."""
         stored = self._stored
         # All of them are about the same present.
@@ -123,6 +144,8 @@ class Evaluator:
             allowed = False
             try:
                 request, ignored = item if type(item) is tuple else asked.read(item)
+                if caller is not None:
+                    self._permit(caller, request)
                 choices = None
                 if stored is not None and (who := stored.whose(request)) is not None:
                     choices = stored.counting(known[who], request)
@@ -133,6 +156,8 @@ class Evaluator:
                 answers.append(failed(400, str(error)))
             except QuestionError as error:
                 answers.append(failed(400, explained(error), error.code))
+            except Refused as refused:
+                answers.append(failed(refused.status, refused.text))
             except Exception:
                 log.exception("A decision failed")
                 answers.append(failed(500, "The decision failed, so nothing is allowed. Please try again."))

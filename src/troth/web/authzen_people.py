@@ -69,14 +69,14 @@ class StoredChoices:
         try:
             return self._index.at_hand(who)
         except StaleChoicesError as error:
-            raise _unavailable(error) from None
+            raise unavailable(error) from None
 
     async def fetch(self, whos: Iterable[Who]) -> dict[Who, Choices]:
         """The choices of persons, all in one thread. Refused: the store is not there, or memory is out of date."""
         try:
             return await asyncio.to_thread(self._fetch, frozenset(whos))
         except (StaleChoicesError, StoreUnavailableError) as error:
-            raise _unavailable(error) from None
+            raise unavailable(error) from None
 
     def counting(self, stored: Choices, request: Request) -> Choices:
         """The choices to decide on: those stored, narrowed by those that the request states.
@@ -94,7 +94,7 @@ class StoredChoices:
         return {who: self._index.choices(persons[who]) if who in persons else self._none for who in whos}
 
 
-def _unavailable(error: Exception) -> Refused:
+def unavailable(error: Exception) -> Refused:
     """Nothing is decided on what cannot be read now (503, RFC 9110, section 15.6.4)."""
     log.warning("No decision on the choices of a person: %s", error)
     text = "The choices of people cannot be read now, so nothing is allowed. Please try again."

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -324,11 +325,11 @@ _READ: dict[str, Any] = {
 }
 
 
-def ignored(value: Any) -> list[str]:
-    """The paths of the members of a request that Troth does not read, at most twenty."""
+def ignored(value: Any, read: Mapping[str, Any] = _READ) -> list[str]:
+    """The paths of the members of a request that Troth does not read, at most twenty; `read` has those that it does."""
     found: list[str] = []
 
-    def look(value: Any, read: dict[str, Any], path: str) -> None:
+    def look(value: Any, read: Mapping[str, Any], path: str) -> None:
         if not isinstance(value, dict):
             return
         for name, member in value.items():
@@ -339,5 +340,5 @@ def ignored(value: Any) -> list[str]:
             elif read[name] is not None:
                 look(member, read[name], f"{path}{name}.")
 
-    look(value, _READ, "")
+    look(value, read, "")
     return found

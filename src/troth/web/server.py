@@ -163,9 +163,9 @@ def _beyond(host: str, log: Log | None, site: str | None, names: tuple[str, ...]
         return False
     if found.is_unspecified and not site and not names:
         message = (
-            f"'{host}' is every address of this machine, and callers know it by a name. Troth answers only to names that"
-            " it was told, so that no page on the web can reach it under one of its own: set `names` (or `site`) in "
-            'troth.toml, such as names = "troth.internal.example".'
+            f"'{host}' is every address of this machine, and callers know it by a name. Troth answers only to names "
+            "that it was told, so that no page on the web can reach it under one of its own: set `names` (or `site`) "
+            'in troth.toml, such as names = "troth.internal.example".'
         )
         raise ServerError("no-name", message)
     return True
@@ -176,8 +176,8 @@ def _address(host: str, beyond: bool) -> tuple[socket.AddressFamily, str]:
     address = _parsed(host)
     if not address.is_loopback and not beyond:
         message = (
-            f"Troth does not listen on '{host}' yet. Whoever reaches the decision point may ask it anything, until there "
-            "are keys by which callers show who they are. Make a first one, and it does, for callers with a key: "
+            f"Troth does not listen on '{host}' yet. Whoever reaches the decision point may ask it anything, until "
+            "there are keys by which callers show who they are. Make a first one, and it does, for callers with a key: "
             "troth key create newsletter --action use --purpose marketing.own --data contact.email --product '*'. "
             "Without one it listens on this machine alone: 127.0.0.1, ::1 or localhost."
         )

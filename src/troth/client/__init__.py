@@ -15,6 +15,7 @@ from troth.client.client import Client
 from troth.client.collecting import Outcome
 from troth.client.errors import NotAllowed, Refused, TrothError, Unavailable, WrongRequest
 from troth.client.forms import Form
+from troth.client.passwords import hash_password, verify_password
 from troth.client.purpose import AsyncReader, Purpose, Reader
 from troth.client.values import (
     Browser,
@@ -57,4 +58,6 @@ __all__ = [
     "Used",
     "Why",
     "WrongRequest",
+    "hash_password",
+    "verify_password",
 ]

@@ -14,7 +14,7 @@ import msgspec
 from troth.decision.point import DecisionPoint
 from troth.decision.question import REASONS, Decision, State
 from troth.gates.errors import GateError
-from troth.gates.fields import Dropped, Field, read_fields
+from troth.gates.fields import Dropped, Field, read_fields, spelling
 from troth.people import Identifier, People
 from troth.people.changes import CURRENT_OF, in_and_out, read_current
 from troth.people.errors import IdentifierError
@@ -130,7 +130,12 @@ class Collecting:
             )  # fmt: skip
         person = person or self._people.resolve(unit, who)
         origin = Origin(statement.id, version.policy, version.id, submission.product, submission.moment)
-        leaf = self._vault.put(unit, person, origin, [NewItem(one.data, one.value, statement.keeps) for one in kept])
+        leaf = self._vault.put(
+            unit,
+            person,
+            origin,
+            [NewItem(one.data, one.value, statement.keeps, spelling(version, one)) for one in kept],
+        )
         return Collected(
             person=person.id,
             leaf=leaf,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import math
 import re
@@ -11,6 +12,9 @@ import msgspec
 
 from troth.gates.cards import has_card, is_token, mask_cards
 from troth.gates.errors import GateError
+from troth.people import Identifier
+from troth.people.errors import IdentifierError
+from troth.people.identifiers import normalise
 from troth.policy.model import Collects, Version
 from troth.policy.problems import nearest
 
@@ -134,6 +138,17 @@ def _check_size(statement: Collects, data: str, value: object) -> None:
         raise _error("bad-field", "The value is none that JSON can write.", statement, data) from None
     if size > MOST_BYTES:
         raise _error("too-large", f"The value has {size} bytes; a gate takes {MOST_BYTES}.", statement, data)
+
+
+def spelling(version: Version, field: Field) -> str | None:
+    """The spelling of a value by which its holder can be looked for; None for data that nobody is looked for by."""
+    if not isinstance(field.value, str):
+        return None
+    path = version.vocabulary.path("data", field.data)
+    if "contact.email" in path:
+        with contextlib.suppress(IdentifierError):
+            return normalise(Identifier("email", field.value))
+    return field.value.strip() if "account.id" in path or "contact.phone" in path else None
 
 
 def _finite(value: object) -> bool:

@@ -53,7 +53,8 @@ class IndexKey:
 
     def blind(self, identifier: Identifier) -> bytes:
         """The blind index of an identifier: HMAC-SHA-256 of its one spelling, 32 bytes. Raises IdentifierError."""
-        return hmac.digest(self._kinds_key(identifier), normalise(identifier).encode(), "sha256")
+        spelling = normalise(identifier)  # an unknown kind is an IdentifierError
+        return hmac.digest(self._kinds[identifier.kind], spelling.encode(), "sha256")
 
     def blind_value(self, term: str, text: str) -> bytes:
         """The blind index of a value of a data term: HMAC-SHA-256 under a key of that term alone, 32 bytes."""
@@ -65,10 +66,6 @@ class IndexKey:
     def blind_request(self, key: str) -> bytes:
         """The blind form of a caller's key, which may say something about a person; 32 bytes."""
         return hmac.digest(self._requests, key.encode(), hashlib.sha256)
-
-    def _kinds_key(self, identifier: Identifier) -> bytes:
-        normalise(identifier)  # an unknown kind is an IdentifierError
-        return self._kinds[identifier.kind]
 
 
 def load_index_key(store: Store, folder: Path, random: Random = secrets.token_bytes) -> IndexKey:

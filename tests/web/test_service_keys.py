@@ -2,45 +2,26 @@
 
 import re
 import time
-from contextlib import contextmanager
 from datetime import timedelta
 
-import httpx
 import pytest
-from running import EXAMPLE, question, running
+from keyed import EVERYTHING, FLAGSHIP, NEWS, SEARCHED, bearer, opened, served
+from running import question
 
-import troth
-from troth.gates.scope import ALL, Scope
 from troth.gates.services import ServiceKeys
-from troth.people import Identifier, open_people
-from troth.record.keys import create_keys
-from troth.record.log import open_log
-from troth.store import StoreUnavailableError, open_store
+from troth.people import Identifier
+from troth.store import StoreUnavailableError
 from troth.web import services
-from troth.web.app import make_app
 from troth.web.authzen import EVALUATION, EVALUATIONS, METADATA, SEARCH
-from troth.web.choices.mail import FolderPost
 from troth.web.server import ServerError, serve
 
-FLAGSHIP = troth.Policy.read(EXAMPLE)
-NEWS = Scope(("use",), ("marketing.own",), ("contact",), ("gototraining",))
-EVERYTHING = Scope((ALL,), (ALL,), (ALL,), (ALL,), (ALL,))
 ASKED = {"purpose": "marketing.own", "product": "gototraining", "choices": {}}
-SEARCHED = {
-    "subject": {"type": "person"},
-    "action": {"name": "use", "properties": {"purpose": "marketing.own"}},
-    "resource": {"type": "contact.email"},
-    "context": {"product": "gototraining"},
-}
 SITE = "privacy.acme.example"
 
 
 @pytest.fixture
 def log(tmp_path):
-    with open_store(f"sqlite:///{tmp_path / 'troth.db'}", create=True, pragmas={"synchronous": "OFF"}) as store:
-        create_keys(tmp_path / "keys", "acme.example/log")
-        log = open_log(store, tmp_path / "keys")
-        log.sign()
+    with opened(tmp_path) as log:
         yield log
 
 
@@ -49,26 +30,10 @@ def keys(log):
     return ServiceKeys(log.store)
 
 
-@contextmanager
-def served(log, tmp_path, **more):
-    people = open_people(log.store, tmp_path / "keys", FLAGSHIP)
-    app = make_app(FLAGSHIP, log=log, people=people, post=FolderPost(tmp_path / "mail"), **more)
-    try:
-        with running(app) as url, httpx.Client(base_url=url, trust_env=False) as client:
-            client.app, client.people = app, people
-            yield client
-    finally:
-        app.close()
-
-
 @pytest.fixture
 def client(log, tmp_path):
     with served(log, tmp_path) as client:
         yield client
-
-
-def bearer(secret):
-    return {"Authorization": f"Bearer {secret}"}
 
 
 def ask(client, secret=None, subject="newsletter", headers=None, **more):

@@ -183,7 +183,8 @@ class _Asking:
         allowed = list(map(answers.__getitem__, alike))
         if None in answers.values():
             # Some differ by the version that they agreed to, or have become one with somebody since they were read.
-            agreed = dict(connection.execute(AGREED, {"after": after, "last": persons[-1]}).tuples().all())
+            rows = connection.execute(AGREED, {"after": after, "last": persons[-1]})
+            agreed: dict[str, str] = {row.person: row.version for row in rows}
             for place, answer in enumerate(allowed):
                 if answer is None:
                     person = persons[place]

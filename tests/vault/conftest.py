@@ -1,10 +1,10 @@
 """A vault for the tests: both databases, the flagship's policy, and a clock that the test moves."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from vault_clock import Clock
 
 from postgres_cluster import Cluster, running_cluster
 from store_oracle import sqlite_url
@@ -12,19 +12,6 @@ from troth.people import People, open_people
 from troth.policy.history import Policy
 from troth.store import Store, open_store
 from troth.vault import Vault, open_vault
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2016, 1, 31, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, **by: float) -> None:
-        self.now += timedelta(**by)
 
 
 @pytest.fixture(scope="session")

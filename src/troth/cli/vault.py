@@ -24,6 +24,9 @@ def epochs() -> None:
     """
     with opened_vault() as found:
         shown = found.ring.epochs()
+    if not shown:
+        out.print("No epoch has begun yet: the first begins when something is written.")
+        return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("epoch", "since (UTC)", "persons", ""):
         table.add_column(column, no_wrap=True, justify="right" if column in ("epoch", "persons") else "left")

@@ -94,7 +94,7 @@ class Demonstration:
         headers: list[Header] = [(b"content-type", media_type.encode()), (b"cache-control", b"no-store")]
         if name.endswith(".html"):
             policy = (
-                f"default-src 'none'; script-src 'self' {self._url}; style-src 'self'; frame-src 'self'; "
+                f"default-src 'none'; script-src 'self' {self._url}; style-src 'self'; img-src 'self'; frame-src 'self'; "
                 f"connect-src {self._url}; form-action 'self'; base-uri 'none'"
             )
             headers.append((b"content-security-policy", policy.encode()))
@@ -149,7 +149,8 @@ class Demonstration:
             "account.password": _hashed(form.get("password", "")),
         }  # fmt: skip
         told, status = [], 200
-        for statement, fields in (("registration", account), ("trial-card", {"payment.card": form.get("card", "")})):
+        # The card first: without one there is no trial, and so no account is opened.
+        for statement, fields in (("trial-card", {"payment.card": form.get("card", "")}), ("registration", account)):
             try:
                 submission = Submission(
                     statement=statement, fields=fields, who=Identifier("email", email), product=covered.id,

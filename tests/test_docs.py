@@ -50,7 +50,11 @@ def test_a_command_prints_what_the_page_shows(
         assert re.fullmatch(pattern, result.output.strip(), re.S), result.output
 
 
-@pytest.mark.parametrize(("page", "block"), blocks("python"))
+# A block that begins with the name of a file is part of an application; the tests of that application run it.
+ALONE = [(page, block) for page, block in blocks("python") if not re.match(r"# [\w/]+\.py\n", block)]
+
+
+@pytest.mark.parametrize(("page", "block"), ALONE)
 def test_python_in_a_page_runs(page: str, block: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     exec(compile(block, page, "exec"), {})

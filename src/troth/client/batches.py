@@ -22,10 +22,9 @@ def encode(value: object) -> bytes:
     """A value as JSON. WrongRequest: it is none that JSON can write, or the text in it is none."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError, RecursionError) as problem:
-        # not the problem's own text, in which the value may stand
-        text = f"A value is none that JSON can write ({type(problem).__name__})."
-        raise WrongRequest("bad-field", text) from None
+    except (TypeError, ValueError, RecursionError):
+        pass  # these errors hold the value, and errors end up in logs
+    raise WrongRequest("bad-field", "A value is none that JSON can write.")
 
 
 def written(submission: Submission, product: str | None = None) -> dict[str, Any]:

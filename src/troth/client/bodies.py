@@ -15,6 +15,7 @@ from troth.client.values import Json
 MOST_FIELDS = 1000
 _PARAMETER = re.compile(r';[ \t]*([\w*-]+)=("(?:[^"\\\r\n]|\\.)*"|[^\s;"]+)')
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")  # RFC 2046, section 5.1.1
+_LINE = re.compile(r"([\w!#$%&'*+.^`|~-]+):([^\x00-\x08\x0a-\x1f\x7f]*)", re.ASCII)  # RFC 9110, section 5
 _ENCODINGS = {"7bit", "8bit", "binary"}
 
 
@@ -31,21 +32,16 @@ def read_body(content_type: str, body: bytes) -> dict[str, Json]:
     kind, parameters = _header(content_type)
     if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
         raise BadFormError(415, "unsupported", "Forms are read in UTF-8.")
+    read = _READERS.get(kind)
+    if read is None:
+        raise BadFormError(415, "unsupported", f"A form of the type '{kind[:100]}' is not taken.")
     try:
-        if kind == "application/json":
-            return as_object(load(body))
-        if kind == "application/x-www-form-urlencoded":
-            pairs = parse_qsl(
-                body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS, separator="&"
-            )
-            return _by_name(pairs)
-        if kind == "multipart/form-data":
-            return _by_name(_multipart(parameters.get("boundary", ""), body))
+        return read(parameters, body)
     except NonsenseError as problem:
         raise BadFormError(400, "bad-form", f"The body cannot be read: {problem}.") from None
     except ValueError:
-        raise BadFormError(400, "bad-form", "The body cannot be read.") from None
-    raise BadFormError(415, "unsupported", f"A form of the type '{kind[:100]}' is not taken.")
+        pass  # it holds the whole body, and errors end up in logs
+    raise BadFormError(400, "bad-form", "The body cannot be read.")
 
 
 def field_of(body: dict[str, Json], name: str) -> Json:
@@ -60,6 +56,15 @@ def field_of(body: dict[str, Json], name: str) -> Json:
     return found
 
 
+def _json(parameters: dict[str, str], body: bytes) -> dict[str, Json]:
+    return as_object(load(body))
+
+
+def _urlencoded(parameters: dict[str, str], body: bytes) -> dict[str, Json]:
+    text = body.decode()
+    return _by_name(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS, separator="&"))
+
+
 def _by_name(pairs: list[tuple[str, str]]) -> dict[str, Json]:
     found: dict[str, list[Json]] = {}
     for name, value in pairs:
@@ -67,11 +72,15 @@ def _by_name(pairs: list[tuple[str, str]]) -> dict[str, Json]:
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
-def _multipart(boundary: str, body: bytes) -> list[tuple[str, str]]:
+def _multipart(parameters: dict[str, str], body: bytes) -> dict[str, Json]:
     """The fields of multipart/form-data (RFC 7578), files left out. ValueError, NonsenseError."""
+    boundary = parameters.get("boundary", "")
     if not _BOUNDARY.fullmatch(boundary):
         raise NonsenseError("it has no boundary")
-    first, *parts = (b"\r\n" + body).split(b"\r\n--" + boundary.encode())
+    delimiter = b"--" + boundary.encode()
+    first, *parts = (b"\r\n" + body).split(b"\r\n" + delimiter)
+    if body.count(delimiter) != len(parts):  # some readers take it after a bare line feed, too
+        raise NonsenseError("its boundary is in a value")
     if first or not parts or parts.pop() not in (b"--", b"--\r\n"):
         raise NonsenseError("it does not begin and end with its boundary")
     if len(parts) > MOST_FIELDS:
@@ -84,17 +93,17 @@ def _multipart(boundary: str, body: bytes) -> list[tuple[str, str]]:
         name = _name(head.decode())
         if name is not None:
             found.append((name, content.decode()))
-    return found
+    return _by_name(found)
 
 
 def _name(head: str) -> str | None:
     """The name of a part; None of a file."""
     headers: dict[str, str] = {}
     for line in head.removeprefix("\r\n").split("\r\n"):
-        name, colon, value = line.partition(":")
-        if not colon or name.strip().lower() in headers:
+        match = _LINE.fullmatch(line)
+        if match is None or match[1].lower() in headers:
             raise NonsenseError("the head of a part can be read in two ways")
-        headers[name.strip().lower()] = value.strip()
+        headers[match[1].lower()] = match[2].strip(" \t")
     disposition, parameters = _header(headers.get("content-disposition", ""))
     if disposition != "form-data" or "name" not in parameters or "name*" in parameters:
         raise NonsenseError("a part of it has no name")
@@ -124,3 +133,10 @@ def _header(value: str) -> tuple[str, dict[str, str]]:
         parameters[match[1].lower()] = re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith('"') else text
         place = match.end()
     return kind.strip().lower(), parameters
+
+
+_READERS = {
+    "application/json": _json,
+    "application/x-www-form-urlencoded": _urlencoded,
+    "multipart/form-data": _multipart,
+}

@@ -147,8 +147,11 @@ def load(body: bytes) -> Any:
     """The value of a JSON text. NonsenseError: it is none, or can be read in two ways (RFC 8259, section 4)."""
     try:
         return json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as problem:
-        raise NonsenseError("it is no JSON") from problem
+    except NonsenseError:
+        raise
+    except (ValueError, RecursionError):
+        pass  # these errors hold the whole text, and errors end up in logs
+    raise NonsenseError("it is no JSON")
 
 
 def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

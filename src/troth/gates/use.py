@@ -22,7 +22,7 @@ from troth.people import ChoiceIndex
 from troth.people.changes import ACCEPTED
 from troth.people.reading import Who
 from troth.store.schema import choices
-from troth.vault import SealedItem, Vault
+from troth.vault import Opener, SealedItem, Vault
 
 MOST_PERSONS = 10_000
 MOST_DATA = 50
@@ -108,7 +108,8 @@ class Using:
             asked = [known.get(who) for who in whos]
             found = self._held([person for person in asked if person is not None], terms)
         agreed = self._agreed([person for person in asked if person is not None])
-        release = _Release(self._vault, self._point, wanted, at)
+        holders = (item.sealed_for for items in found.values() for item in items)
+        release = _Release(self._vault.opener(holders), self._point, wanted, at)
         persons = tuple(self._one(release, person, found, agreed) for person in asked)
         self._counts.add(at, release.counted)
         return Used(persons=persons, duties=tuple(release.duties), next=following)
@@ -182,11 +183,11 @@ class Using:
 class _Release:
     """One request while it is answered: what is released, and what that counts as."""
 
-    def __init__(self, vault: Vault, point: DecisionPoint, wanted: Purpose, at: datetime) -> None:
+    def __init__(self, opener: Opener, point: DecisionPoint, wanted: Purpose, at: datetime) -> None:
         self.wanted = wanted
         self.counted: dict[Released, list[int]] = {}
         self.duties: dict[str, None] = {}
-        self._opener = vault.opener()
+        self._opener = opener
         self._point = point
         self._at = at
 

@@ -6,7 +6,7 @@ the person.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -29,6 +29,10 @@ from troth.vault.reading import read_items
 from troth.vault.retention import SWEPT_AT_ONCE, any_over, delete_some, end_after
 from troth.vault.rewrapping import Rewrapping
 
+IDS_AT_ONCE = 500  # in one statement
+KEYS_OF = select(persons.c.id, persons.c.sealing_key).where(
+    persons.c.id.in_(bindparam("of_ids", expanding=True)), persons.c.sealing_key.is_not(None)
+)
 KEY_OF = select(persons.c.sealing_key).where(persons.c.id == bindparam("of_id"))
 HOLDERS = (
     select(items.c.person)
@@ -40,19 +44,26 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Opener:
-    """Opens items. Remembers the key of the person it opened last, and no other: for one call of a gate."""
+    """Opens items. Holds the unwrapped key of the person it opened last, and no other: for one call of a gate.
 
-    __slots__ = ("_key", "_person", "_vault")
+    `wrapped` has keys of persons as they are stored, read beforehand for many at once.
+    """
 
-    def __init__(self, vault: Vault) -> None:
+    __slots__ = ("_key", "_person", "_vault", "_wrapped")
+
+    def __init__(self, vault: Vault, wrapped: Mapping[str, bytes] | None = None) -> None:
         self._vault = vault
+        self._wrapped = wrapped or {}
         self._person = ""
         self._key: ItemKey | None = None
 
     def open(self, item: SealedItem) -> object:
         """The value. UnknownPersonError: the person was erased. DamagedItemError: it is not what was stored."""
         if self._key is None or item.sealed_for != self._person:
-            self._key, self._person = self._vault.item_key(item.sealed_for), item.sealed_for
+            person, wrapped = item.sealed_for, self._wrapped.get(item.sealed_for)
+            ring = self._vault.ring
+            self._key = self._vault.item_key(person) if wrapped is None else ItemKey(ring.unwrap(person, wrapped))
+            self._person = person
         return self._key.open(item)
 
 
@@ -136,9 +147,19 @@ class Vault:
         """The value of one item. UnknownPersonError: the person was erased. DamagedItemError: see there."""
         return self.opener().open(item)
 
-    def opener(self) -> Opener:
-        """What opens many items in turn, for one call of a gate."""
-        return Opener(self)
+    def opener(self, persons: Iterable[str] = ()) -> Opener:
+        """What opens many items in turn, for one call of a gate.
+
+        The keys of `persons`, for whom items are sealed, are read at once and not one by one. StoreUnavailableError.
+        """
+        ids = list(dict.fromkeys(persons))
+        wrapped: dict[str, bytes] = {}
+        if ids:
+            with self.store.read() as connection:
+                for start in range(0, len(ids), IDS_AT_ONCE):
+                    rows = connection.execute(KEYS_OF, {"of_ids": ids[start : start + IDS_AT_ONCE]})
+                    wrapped.update((str(row.id), bytes(row.sealing_key)) for row in rows)
+        return Opener(self, wrapped)
 
     def item_key(self, person: str) -> ItemKey:
         """What opens the items that are sealed for a person. UnknownPersonError: erased, or nobody."""

@@ -94,8 +94,8 @@ class Demonstration:
         headers: list[Header] = [(b"content-type", media_type.encode()), (b"cache-control", b"no-store")]
         if name.endswith(".html"):
             policy = (
-                f"default-src 'none'; script-src 'self' {self._url}; style-src 'self'; img-src 'self'; frame-src 'self'; "
-                f"connect-src {self._url}; form-action 'self'; base-uri 'none'"
+                f"default-src 'none'; script-src 'self' {self._url}; style-src 'self'; img-src 'self'; "
+                f"frame-src 'self'; connect-src {self._url}; form-action 'self'; base-uri 'none'"
             )
             headers.append((b"content-security-policy", policy.encode()))
         await send({"type": "http.response.start", "status": 200, "headers": headers})

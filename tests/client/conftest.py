@@ -14,5 +14,5 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def client(stub: Stub) -> Iterator[Client]:
-    with Client(stub.url, "troth_billing_secret", timeout=2, product="shop") as client:
+    with Client(stub.url, "troth_billing_secret", timeout=30, product="shop") as client:
         yield client

@@ -122,6 +122,32 @@ def test_django(real: Real, tmp_path: Path) -> None:
     assert "4111" not in text
 
 
+ASGI = {
+    "shop/asgi.py": """
+from django.core.asgi import get_asgi_application
+from shop.privacy import client
+from shop.wsgi import forms
+from troth.client import CollectASGI
+application = CollectASGI(get_asgi_application(), client, forms)
+""",
+    "shop/urls.py": """
+from django.http import JsonResponse
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+seen = lambda request: JsonResponse({"text": request.POST["text"], "stored": request.scope["troth"].collected.stored})
+urlpatterns = [path("feedback/", csrf_exempt(seen))]
+""",
+}
+
+
+def test_django_over_asgi(real: Real, tmp_path: Path) -> None:
+    lay(tmp_path, "collect-from-django.md", DJANGO | ASGI)
+    uvicorn = ("uvicorn", "shop.asgi:application", "--port", "{port}")
+    with application(tmp_path, real, *uvicorn, **DJANGO_SETTINGS) as client:
+        told = client.post("/feedback/", data={"email": "ann@example.org", "text": "Good."}).json()
+        assert told == {"text": "Good.", "stored": ["contact.email", "content.feedback"]}
+
+
 def test_django_without_troth(real: Real, tmp_path: Path) -> None:
     lay(tmp_path, "collect-from-django.md", DJANGO)
     with application(tmp_path, real, *DJANGO_SERVER, **DJANGO_SETTINGS, **AWAY) as client:

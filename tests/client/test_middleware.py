@@ -42,8 +42,8 @@ Post = Callable[..., Response]
 
 
 def post_asgi(client: Client, forms: Mapping[str, Form], path: str, body: bytes, headers: dict, **how) -> Response:
-    response = Response(0, {}, "")
-    pieces = [body[place : place + 7] for place in range(0, len(body), 7)] or [b""]
+    response, step = Response(0, {}, ""), 7 if len(body) < 1000 else 65536
+    pieces = [body[place : place + step] for place in range(0, len(body), step)] or [b""]
     messages = [
         {"type": "http.request", "body": piece, "more_body": place < len(pieces) - 1}
         for place, piece in enumerate(pieces)

@@ -54,15 +54,17 @@ BROKEN = {
     "headers drop by drop": ([HEAD, *drip(b"X-Y: z\r\n" * 100)], True),
 }
 
+SLOW = ("silence", "a body drop by drop", "headers drop by drop")  # half a minute, if one waited for them
+
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_no_answer_is_never_a_yes_and_never_takes_longer(stub: Stub, name: str) -> None:
     answer, _ = BROKEN[name]
     stub.answer = lambda asked: answer
     began = time.monotonic()
-    with Client(stub.url, timeout=0.4) as client, pytest.raises(Unavailable) as caught:
+    with Client(stub.url, timeout=0.4 if name in SLOW else 30) as client, pytest.raises(Unavailable) as caught:
         client.decide("use", "contact.email", "marketing.own", ANN)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 15
     assert caught.value.retryable
     assert not caught.value.unknown  # a question changes nothing
 
@@ -71,7 +73,7 @@ def test_what_is_no_answer_is_never_a_yes_and_never_takes_longer(stub: Stub, nam
 def test_a_collection_is_sent_once_and_says_whether_it_may_have_been_done(stub: Stub, name: str) -> None:
     answer, unknown = BROKEN[name]
     stub.answer = lambda asked: answer
-    with Client(stub.url, timeout=0.4) as client, pytest.raises(Unavailable) as caught:
+    with Client(stub.url, timeout=0.4 if name in SLOW else 30) as client, pytest.raises(Unavailable) as caught:
         client.collect("registration", FIELDS)
     assert caught.value.unknown is unknown
     assert len(stub.asked) == 1
@@ -229,16 +231,16 @@ def test_tls_is_verified(certificate: Path) -> None:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         question = ("use", "contact.email", "marketing.own", ANN)
-        with Client(f"https://localhost:{port}", timeout=2) as client, pytest.raises(Unavailable, match="trusted"):
+        with Client(f"https://localhost:{port}", timeout=30) as client, pytest.raises(Unavailable, match="trusted"):
             client.decide(*question)
         trusting = ssl.create_default_context(cafile=str(certificate))
         with (
-            Client(f"https://127.0.0.1:{port}", timeout=2, tls=trusting) as client,
+            Client(f"https://127.0.0.1:{port}", timeout=30, tls=trusting) as client,
             pytest.raises(Unavailable, match="trusted"),  # the certificate is of another name
         ):
             client.decide(*question)
         assert received == []
-        with Client(f"https://localhost:{port}", timeout=2, tls=trusting) as client:
+        with Client(f"https://localhost:{port}", timeout=30, tls=trusting) as client:
             assert client.decide(*question)
             assert client.decide(*question)
 

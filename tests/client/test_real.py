@@ -146,6 +146,8 @@ def test_a_key_reaches_as_far_as_its_scope(real: Real) -> None:
         ):
             with pytest.raises(NotAllowed):
                 ask()
+        with pytest.raises(NotAllowed, match="not for the purpose 'marketing"):
+            billing.decide("use", "payment.card", "marketing.own", BOB)
         real.keys.revoke(key.id)
         with pytest.raises(NotAllowed):
             card(BOB)

@@ -53,7 +53,8 @@ def error_of(answer: Answer, *, changes: bool = False, whole: bool = True) -> Tr
         return told_error(status, told)
     except NonsenseError:
         if status in (401, 403):
-            return NotAllowed("scope" if status == 403 else "key", f"Troth answers {status}.")
+            line = answer.body[:1000].decode("utf-8", "replace").strip() if answer.media_type == "text/plain" else ""
+            return NotAllowed("scope" if status == 403 else "key", line or f"Troth answers {status}.")
         if status == 422:  # a refusal that does not say what it refuses may be of something else
             return Unavailable("Troth answers 422 and does not say why.")
         return WrongRequest("bad-request", f"Troth answers {status}. Is this the address of a Troth?")

@@ -314,3 +314,27 @@ def test_browsers_are_taken_apart_on_request(served: Choosing) -> None:
     assert served.people.find(browser) != served.people.find(ANN)
     assert {name: row.state for name, row in served.people.current(browser).items()} == {"analytics": "out"}
     assert served.people.current(ANN)["marketing"].state == "in"
+
+
+def test_agreeing_to_the_present_version_for_what_was_given_before(tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    from choosing import Clock
+
+    from troth.gates.collect import Submission
+
+    clock = Clock(datetime(2016, 6, 1, tzinfo=UTC))
+    with choosing(tmp_path, clock=clock) as served, served.client() as client:
+        gate = served.app.collecting
+        assert gate is not None
+        gate.collect(Submission(statement="surveys", fields={"demographic": "x"}, who=ANN))
+        assert "What you gave us before" not in client.get(entry(served)).text
+        clock.now = datetime(2017, 6, 1, tzinfo=UTC)
+        shown = client.get(entry(served)).text
+        assert "What you gave us before" in shown
+        assert "/policy/versions/2015-12-31..2017-02-01" in shown
+        assert "in force from now on" in client.post(entry(served), data={"do": "accept"}).text
+        assert served.people.accepted(ANN) == "2017-02-01"
+        assert "Take that back" in client.get(entry(served)).text
+        client.post(entry(served), data={"do": "take-back"})
+        assert served.people.accepted(ANN) is None

@@ -40,6 +40,9 @@ HOLDERS = (
     .distinct()
     .order_by(items.c.person)
 )
+HELD_UNDER = (
+    select(items.c.version).where(items.c.person == bindparam("of_person")).distinct().order_by(items.c.version)
+)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -136,6 +139,11 @@ class Vault:
         `sweep` deletes it: whether it may be used is for the decision point to say.
         """
         return read_items(self.store, persons, terms, after, limit)
+
+    def held_under(self, person: str) -> tuple[str, ...]:
+        """The versions of the policy under which something of a person is held, the earliest first."""
+        with self.store.read() as connection:
+            return tuple(str(version) for (version,) in connection.execute(HELD_UNDER, {"of_person": person}))
 
     def holders(self, term: str, text: str) -> list[str]:
         """The ids of those who have an item of a data term that can be looked for by this spelling of its value."""

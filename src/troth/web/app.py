@@ -156,7 +156,7 @@ def make_app(
         people.use(policy)
         index = ChoiceIndex(people, point)
         index.follow()
-        choices = ChoicePages(Desk(people, point, log, clock_of_pages, post, site, published))
+        choices = ChoicePages(Desk(people, point, log, clock_of_pages, post, site, published, vault))
     gates = None
     if vault is not None and index is not None and callers is not None:
         from troth.web.v1.app import Gates  # noqa: PLC0415 - likewise

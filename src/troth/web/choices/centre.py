@@ -14,6 +14,7 @@ from typing import Any
 from litestar import Request, Response
 
 from troth.people import Change, Identifier
+from troth.people.changes import ACCEPTED, accepted_version
 from troth.people.codes import redeem_code, request_code
 from troth.people.errors import ExpiredPassError, IdentifierError, UnknownPassError, UnknownPersonError
 from troth.people.identifiers import normalise
@@ -125,7 +126,7 @@ class Centre:
             return entry
         fields = await read_form(request)
         action = fields.get("do", "save")
-        if action not in ("save", "refuse", "signal", "unlink"):
+        if action not in ("save", "refuse", "signal", "unlink", "accept", "take-back"):
             raise FormError("The form asks for something that there is not.")
         changes = await asyncio.to_thread(self._change, request, entry, action, fields)
         return await self._centre(request, entry, changes, action)
@@ -137,6 +138,10 @@ class Centre:
         changes: list[Change] = []
         if action == "refuse":
             return people.refuse_everything(entry.person, how="page")
+        if action == "accept":
+            return people.accept(entry.person, how="page")
+        if action == "take-back":
+            return people.choose(entry.person, {ACCEPTED: "unset"}, how="page")
         if action == "unlink":
             people.unlink_all(entry.person, "cookie")
             return ()
@@ -170,6 +175,9 @@ class Centre:
             linked = await asyncio.to_thread(read_linked, people.store, person or entry.person)
         except UnknownPersonError:
             return self._entrance(request, 404, note="Nothing is known any more of whoever this link is for.")
+        held: tuple[str, ...] = ()
+        if desk.vault is not None:
+            held = await asyncio.to_thread(desk.vault.held_under, person or entry.person)
         signals = signals_of(request)
         choices = shown(desk.policy, version, current, history, signals=signals, asked=asked_anywhere(desk))
         return desk.page(
@@ -183,4 +191,6 @@ class Centre:
             honour=[one for one in choices if one.signal and one.counts != "out" and not one.kept],
             required=required(version, desk.clock(), desk.language(request, version)),
             linked=linked,
+            older=[old for old in desk.policy.versions if old.id in held and old.effective < version.effective],
+            accepted=accepted_version(current),
         )

@@ -18,6 +18,7 @@ from troth.people.changes import Change
 from troth.people.passes import Passes
 from troth.policy.model import Version
 from troth.record.log import Log
+from troth.vault import Vault
 from troth.web.choices.mail import Post
 from troth.web.negotiation import best_language
 
@@ -45,7 +46,9 @@ class Desk:
         post: Post,
         site: str | None = None,
         published: tuple[Published, ...] = (),
+        vault: Vault | None = None,
     ) -> None:
+        self.vault = vault
         self.people = people
         self.policy = people.policy
         self.point = point

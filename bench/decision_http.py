@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import atexit
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +32,7 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "citrix-online"
 CONNECTIONS = 32
 ROUNDS = 7
 BOXCAR = 100
+SECRET = "troth_010101010101_" + "AQEB" * 10 + "AQE"  # no secret at all: bytes that are all 1
 
 
 def _question(
@@ -71,6 +75,8 @@ CASES: list[tuple[str, str, str, list[dict[str, Any]], int]] = [
     ("bare ASGI echo", "echo", "/access/v1/evaluation", QUESTIONS, 0),
     ("echo that also sends the security headers of a decision", "echo-headers", "/access/v1/evaluation", QUESTIONS, 0),
     ("decision", "troth", "/access/v1/evaluation", QUESTIONS, 1),
+    ("decision beside a store without any service key", "troth-store", "/access/v1/evaluation", QUESTIONS, 1),
+    ("decision for a caller with a service key", "troth-key", "/access/v1/evaluation", QUESTIONS, 1),
     ("decision on data with an end of its keeping", "troth", "/access/v1/evaluation", WITH_TIMES, 1),
     (f"{BOXCAR} decisions in one request", "troth", "/access/v1/evaluations", SEVERAL, BOXCAR),
 ]
@@ -106,6 +112,25 @@ async def _no_pages(scope: Any, receive: Any, send: Any) -> None:
             return
 
 
+def _log(with_key: bool) -> Any:
+    """A log on a store of its own, with the one key that the client knows."""
+    from troth.gates.scope import Scope
+    from troth.gates.services import ServiceKeys
+    from troth.record.keys import create_keys
+    from troth.record.log import open_log
+    from troth.store import open_store
+
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    create_keys(folder / "keys", "bench.example/log")
+    store = open_store(f"sqlite:///{folder / 'troth.db'}", create=True)
+    if with_key:
+        scope = Scope(("*",), ("*",), ("*",), ("*",), ("*",))
+        _, secret = ServiceKeys(store, random=lambda size: b"\1" * size).create("mailer", scope, by="bench")
+        assert secret == SECRET
+    return open_log(store, folder / "keys")
+
+
 def serve(kind: str) -> None:
     """Serve one of the apps; for each line on standard input print the CPU seconds used so far."""
     from troth.policy.history import Policy
@@ -115,6 +140,8 @@ def serve(kind: str) -> None:
 
     if kind == "troth":
         app: Any = make_app(Policy.read(EXAMPLE), pages=_no_pages)
+    elif kind.startswith("troth-"):
+        app = make_app(Policy.read(EXAMPLE), pages=_no_pages, log=_log(kind == "troth-key"))
     else:
         app = echo_app(((b"cache-control", b"no-store"), *DATA_HEADERS) if kind == "echo-headers" else ())
     listener = listen(port=0)
@@ -128,7 +155,7 @@ def serve(kind: str) -> None:
     print(listener.getsockname()[1], flush=True)
     threading.Thread(target=tell, daemon=True).start()
     running = server(app)
-    if kind != "troth":
+    if not kind.startswith("troth"):
         running.config.lifespan = "off"
     running.run(sockets=[listener])
 
@@ -174,7 +201,7 @@ class _Asker(asyncio.Protocol):
         self.done()
 
 
-def load(port: int, path: str, bodies: list[dict[str, Any]], requests: int) -> None:
+def load(port: int, path: str, bodies: list[dict[str, Any]], requests: int, kind: str) -> None:
     """Ask `requests` times over a fixed number of connections."""
     import uvloop
 
@@ -182,6 +209,8 @@ def load(port: int, path: str, bodies: list[dict[str, Any]], requests: int) -> N
     for body in bodies:
         text = json.dumps(body, separators=(",", ":")).encode()
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+        if kind == "troth-key":
+            head += f"Authorization: Bearer {SECRET}\r\n"
         written.append(f"{head}Content-Length: {len(text)}\r\n\r\n".encode() + text)
 
     async def run() -> None:
@@ -266,8 +295,8 @@ def main(argv: list[str] | None = None) -> None:
         serve(arguments.serve)
         return
     if arguments.load is not None:
-        _, _, path, bodies, _ = CASES[arguments.load]
-        load(arguments.port, path, bodies, arguments.requests)
+        _, kind, path, bodies, _ = CASES[arguments.load]
+        load(arguments.port, path, bodies, arguments.requests, kind)
         return
     results = measure(arguments.requests)
     print("## The decision over HTTP\n")

@@ -1,6 +1,8 @@
 """Service keys over HTTP: when one is needed, what is said to whom has none, and what a key may ask for."""
 
+import asyncio
 import re
+import threading
 import time
 from datetime import timedelta
 
@@ -117,6 +119,43 @@ def test_a_revoked_key_is_refused_at_once(client, keys):
         assert ask(client, secret, subject=name).status_code == 200
         keys.revoke(name)
         assert ask(client, secret, subject=name).status_code == 401
+
+
+def test_who_comes_while_a_key_is_looked_up_is_looked_up_after_it(keys, monkeypatch):
+    """Many requests share a read of the store, and none shares one that began before it came."""
+    _, secret = keys.create("newsletter", NEWS, by="mary")
+    _, other = keys.create("billing", NEWS, by="mary")
+    callers = services.Callers(keys)
+    original, reads, looking, go_on = keys.find_all, [], threading.Event(), threading.Event()
+
+    def slow(several):
+        found = original(several)
+        reads.append(sorted(several))
+        looking.set()
+        go_on.wait(10)
+        return found
+
+    monkeypatch.setattr(keys, "find_all", slow)
+
+    def request(secret):
+        return callers.caller({"headers": [(b"authorization", f"Bearer {secret}".encode())]})
+
+    async def ask():
+        first = asyncio.ensure_future(request(secret))
+        await asyncio.to_thread(looking.wait, 10)
+        keys.revoke("newsletter")
+        rest = [asyncio.ensure_future(request(one)) for one in (secret, other, other, secret)]
+        await asyncio.sleep(0)
+        rest[2].cancel()
+        go_on.set()
+        return await first, await asyncio.gather(*rest, return_exceptions=True)
+
+    first, rest = asyncio.run(ask())
+    assert first.name == "newsletter"
+    assert [getattr(one, "status", None) for one in rest] == [401, None, None, 401]
+    assert rest[1].name == "billing"
+    assert isinstance(rest[2], asyncio.CancelledError)
+    assert reads == [[secret], sorted((secret, other))]
 
 
 def test_a_store_that_cannot_be_read_lets_nobody_in(client, keys, monkeypatch):

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import compress
 
 import msgspec
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from troth.decision.bits import Choices
 from troth.decision.point import DecisionPoint
@@ -26,9 +26,10 @@ from troth.store.schema import choices, items, to_micros
 MOST_PERSONS = 10_000  # in one page
 MOST_LOOKED_AT = 100_000  # holders for one page, which may then be short: nobody waits for it longer than that
 _AT_ONCE = 10_000  # rows of the store
+_ID = 32  # hex digits of a person's id
 
 # Of one person and version there is one row, however many items: somebody's visits may be thousands.
-HOLDERS = (
+_ROWS = (
     select(items.c.person, items.c.version)
     .where(
         items.c.data == bindparam("of_data"),
@@ -38,7 +39,10 @@ HOLDERS = (
     .distinct()
     .order_by(items.c.person)
     .limit(bindparam("at_most"))
+    .subquery()
 )
+# All of them as one text, which is read in half the time of as many rows. Neither part of a row has a comma.
+HOLDERS = select(func.aggregate_strings(_ROWS.c.person + _ROWS.c.version, ","))
 AGREED = select(choices.c.person, choices.c.version).where(
     choices.c.person > bindparam("after"),
     choices.c.person <= bindparam("last"),
@@ -118,14 +122,14 @@ class _Holders:
         self.after = after
         self.of_term: dict[str, tuple[Sequence[str], Sequence[str]]] = {}
         persons: Sequence[str]
-        versions: Sequence[str]
         end: str | None = None  # the first person of whom not everything may have been read
         for term in terms:
             values = {"of_data": term, "after": after, "now": to_micros(at), "at_most": at_most}
-            rows = connection.execute(HOLDERS, values).all()
-            if rows:
-                persons, versions = zip(*rows, strict=True)
-                self.of_term[term] = persons, versions
+            text = connection.execute(HOLDERS, values).scalar()
+            if text is not None:
+                rows = sorted(text.split(","))  # the database may have put them together in another order
+                persons = [row[:_ID] for row in rows]
+                self.of_term[term] = persons, [row[_ID:] for row in rows]
                 if len(rows) == at_most:
                     end = min(end or persons[-1], persons[-1])
         self.last = end

@@ -16,12 +16,12 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from troth.gates.scope import Scope
 from troth.policy.vocabulary import Vocabulary
@@ -100,19 +100,13 @@ class ServiceKeys:
 
     def find(self, secret: str) -> ServiceKey | None:
         """The key whose secret this is, as the store has it now; None for an unknown or revoked one."""
-        match = _SECRET.fullmatch(secret)
+        return self.find_all((secret,))[secret]
+
+    def find_all(self, several: Iterable[str]) -> dict[str, ServiceKey | None]:
+        """The same of several secrets, in one read."""
+        now = to_micros(self.store.clock())
         with self.store.read() as connection:
-            row = connection.execute(BY_ID, {"of_id": match[1] if match else ""}).first()
-        digest = _digest(secret)
-        known = _NOBODYS if row is None else bytes(row.digest)
-        before = _NOBODYS if row is None or row.previous is None else bytes(row.previous)
-        is_now = hmac.compare_digest(digest, known)
-        was_before = hmac.compare_digest(digest, before)
-        if row is None or row.revoked_at is not None:
-            return None
-        if is_now or (was_before and to_micros(self.store.clock()) < row.previous_until):
-            return _read(row)
-        return None
+            return {secret: _counting(_row(connection, secret), secret, now) for secret in several}
 
     def any(self) -> bool:
         """Whether there is a key that is not revoked: from then on callers need one."""
@@ -228,6 +222,21 @@ class _Row(msgspec.Struct):
 
 def _rows(unit: Unit, statement: Any, values: dict[str, Any]) -> Sequence[_Row]:
     return [_Row(*row) for row in unit.rows(statement, values)]
+
+
+def _row(connection: Connection, secret: str) -> Any:
+    match = _SECRET.fullmatch(secret)
+    return connection.execute(BY_ID, {"of_id": match[1] if match else ""}).first()
+
+
+def _counting(row: Any, secret: str, now: int) -> ServiceKey | None:
+    """The key in a row, if this is a secret of it that counts. Both are compared whatever the first one says."""
+    digest = _digest(secret)
+    is_now = hmac.compare_digest(digest, _NOBODYS if row is None else bytes(row.digest))
+    was_before = hmac.compare_digest(digest, _NOBODYS if row is None or row.previous is None else bytes(row.previous))
+    if row is None or row.revoked_at is not None:
+        return None
+    return _read(row) if is_now or (was_before and now < row.previous_until) else None
 
 
 def _read(row: Any) -> ServiceKey:

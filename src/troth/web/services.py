@@ -2,8 +2,9 @@
 
 A key is needed as soon as the store has one that is not revoked. As long as it has none, whoever reaches this machine's
 own names may ask as before; under any other name, and on a server that listens beyond loopback, a key is needed always.
-A key that is presented is looked up each time, in a thread, so that one that is revoked is refused at once. Only
-whether there is any is remembered, for a second, so that a request without a key costs nothing where none is needed.
+A key that is presented is looked up each time, in a thread, so that one that is revoked is refused at once; those that
+come while one is being looked up are looked up together afterwards. Only whether there is any is remembered, for a
+second, so that a request without a key costs nothing where none is needed.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Callers:
         self._at = monotonic()
         self._ending = threading.Event()
         self._follower: threading.Thread | None = None
+        self._looking: _Lookups | None = None
         self.open = False  # whether somebody without a key may ask, under a local name
         self._learn(keys.any())
 
@@ -83,7 +85,7 @@ class Callers:
             raise CallerRefusedError(401, UNKNOWN, CHALLENGE)
         match = _BEARER.fullmatch(sent[0].decode("latin-1")) if len(sent) == 1 else None
         try:
-            key = await asyncio.to_thread(self.keys.find, match[1] if match else "")
+            key = await self._lookups().find(match[1] if match else "")
         except StoreError:
             raise CallerRefusedError(503, UNAVAILABLE, RETRY_AFTER) from None
         if key is None:
@@ -93,6 +95,12 @@ class Callers:
     def is_local(self, scope: Scope) -> bool:
         """Whether a request is sent to a local name."""
         return self.local is None or self.local.refusal(scope) is None
+
+    def _lookups(self) -> _Lookups:
+        loop = asyncio.get_running_loop()
+        if self._looking is None or self._looking.loop is not loop:
+            self._looking = _Lookups(self.keys, loop)
+        return self._looking
 
     # --- whether there are keys ---------------------------------------------------------------------------------------
 
@@ -127,6 +135,43 @@ class Callers:
     def _learn(self, found: bool | None) -> None:
         self._any = found
         self.open = found is False and not self.required
+
+
+class _Lookups:
+    """Looks secrets up on one event loop: one read of the store at a time, for all who have come meanwhile.
+
+    The read begins after the request came, so what was revoked before is refused.
+    """
+
+    def __init__(self, keys: ServiceKeys, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._keys = keys
+        self._waiting: dict[str, asyncio.Future[ServiceKey | None]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def find(self, secret: str) -> ServiceKey | None:
+        """As `ServiceKeys.find`."""
+        future = self._waiting.get(secret)
+        if future is None:
+            future = self._waiting[secret] = self.loop.create_future()
+        if self._task is None:
+            self._task = self.loop.create_task(self._run())
+        return await asyncio.shield(future)  # who hangs up takes the answer from nobody else
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                waiting, self._waiting = self._waiting, {}
+                try:
+                    found = await asyncio.to_thread(self._keys.find_all, tuple(waiting))
+                except Exception as problem:
+                    for future in waiting.values():
+                        future.set_exception(problem)
+                else:
+                    for secret, future in waiting.items():
+                        future.set_result(found[secret])
+        finally:
+            self._task = None
 
 
 def must_name_itself(key: ServiceKey, subject: str) -> None:

@@ -120,10 +120,9 @@ def _check_use(scope: Scope) -> None:
     """End with an error when a key could ask for nothing."""
     if not scope.actions:
         fail("Without --action the key may ask for nothing.", "Name actions, such as --action use, or --action '*'.")
-    if scope.statements and scope.actions == ("collect",):
-        return
+    collects = bool(scope.statements) and scope.actions == ("collect",)
     for option, names in (("--purpose", scope.purposes), ("--data", scope.data), ("--product", scope.products)):
-        if not names:
+        if not names and (option == "--product" or not collects):
             fail(f"Without {option} the key may ask for nothing.", f"Name what it is for, or say {option} '*' for all.")
 
 

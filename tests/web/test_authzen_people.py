@@ -384,7 +384,7 @@ def test_what_the_reference_says_of_stored_choices(tmp_path):
 
     for code, meaning in PERSON_ERRORS.items():
         assert f"| `{code}` | {meaning} |" in REFERENCE
-    (shown,) = re.findall(r"^```json\n(.*?)^```$", REFERENCE, re.M | re.S)
+    shown, *_ = re.findall(r"^```json\n(.*?)^```$", REFERENCE, re.M | re.S)
     asked = json.loads(shown)
     rows = re.findall(r"^\| (nothing|`in`|`out`) \| (nothing|`in`|`out`) \| (nothing|`in`|`out`)", REFERENCE, re.M)
     assert len(rows) == 5

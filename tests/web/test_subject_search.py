@@ -1,5 +1,9 @@
 """Subject search over HTTP: its pages, their tokens, and what is wrong with a request."""
 
+import json
+import re
+from pathlib import Path
+
 import httpx
 import pytest
 from keyed import EVERYTHING, FLAGSHIP, NEWS, SEARCHED, bearer, opened, served
@@ -12,6 +16,7 @@ from troth.store import StoreUnavailableError
 from troth.store.schema import items
 from troth.web.app import make_app
 from troth.web.authzen import EVALUATION, METADATA, SEARCH
+from troth.web.authzen_search import USUAL_LIMIT
 
 COUNT = 25
 
@@ -191,3 +196,15 @@ def test_the_metadata_lists_the_search_where_there_are_people(client):
     with running(make_app(FLAGSHIP)) as url, httpx.Client(base_url=url, trust_env=False) as alone:
         assert "search_subject_endpoint" not in alone.get(METADATA).json()
         assert alone.post(SEARCH, json=SEARCHED).status_code == 404
+
+
+def test_what_the_reference_says_of_a_search(client, readers):
+    page = (Path(__file__).parents[2] / "docs/reference/authzen.md").read_text("utf-8")
+    asked, answered = map(json.loads, re.findall(r"^```json\n(.*?)^```$", page, re.M | re.S)[1:])
+    response = client.post(SEARCH, json=asked)
+    assert persons(response) == readers[: asked["page"]["limit"]]
+    assert response.json().keys() == answered.keys()
+    assert response.json()["page"].keys() == answered["page"].keys()
+    assert response.json()["results"][0].keys() == answered["results"][0].keys()
+    assert f"from 1 to {searching.MOST_PERSONS:,}; {USUAL_LIMIT:,} without it" in page
+    assert f"looks at {searching.MOST_LOOKED_AT:,} holders at most" in page

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 
-from troth.store.engine import BUSY, open_engine, read_url
+from troth.store.engine import BUSY, WRITER_CACHE, open_engine, read_url
 from troth.store.errors import MissingSchemaError, StoreError, StoreUnavailableError
 from troth.store.revision import check_revision
 from troth.store.scrub import scrub
@@ -109,7 +109,8 @@ def open_store(
     """
     parsed = read_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
-    writing = open_engine(parsed, begin=None, busy=busy, pragmas=pragmas, pool_size=1, max_overflow=1)
+    writer = {"cache_size": WRITER_CACHE, **(pragmas or {})}
+    writing = open_engine(parsed, begin=None, busy=busy, pragmas=writer, pool_size=1, max_overflow=1)
     reading = open_engine(
         parsed,
         begin="BEGIN",

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, ColumnElement, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, or_, select
 
 from troth.people.errors import UnknownPersonError
 from troth.record.commitment import Opening, new_event, new_salt
@@ -40,7 +40,7 @@ from troth.store.schema import (
 )
 from troth.vault.erasures import Erasures
 
-ERASED_AT_ONCE = 2_000  # persons in one transaction: others that write wait for no more
+ERASED_AT_ONCE = 10_000  # persons in one transaction: others that write wait for no more
 SLOTS = 100  # persons in one statement, which is compiled once
 TABLES = (
     "choice_changes", "choices", "codes", "identifiers", "items", "openings", "outbox", "person_links", "persons",
@@ -54,6 +54,7 @@ def _among(column: ColumnElement[Any]) -> ColumnElement[bool]:
     return column.in_(_slots)
 
 
+ARRIVED = select(persons.c.id, persons.c.created_at).where(_among(persons.c.id))
 MEANT = select(persons.c.id, persons.c.merged_into).where(_among(persons.c.id))
 ALL_IDS = select(persons.c.id, persons.c.sealing_key.is_(None)).where(
     or_(_among(persons.c.id), _among(persons.c.merged_into))
@@ -141,6 +142,14 @@ def erase_some(
     if not again:
         erasures.add(unit, everyone)
     return Erased(leaf, count, everyone, make_opening("erased", event, salt, values))
+
+
+def in_order_of_arrival(connection: Connection, ids: Sequence[str]) -> list[str]:
+    """The ids in the order in which the persons came, and so in that of most of their rows: fewer pages are written."""
+    arrived: dict[str, int] = {}
+    for some in _in_slots(ids):
+        arrived.update((id, at) for id, at in connection.execute(ARRIVED, some))
+    return sorted(ids, key=lambda id: (arrived.get(id, 0), id))
 
 
 def _in_slots(ids: Sequence[str]) -> list[dict[str, str]]:

@@ -20,7 +20,7 @@ from troth.people.people import People
 from troth.people.reading import Who
 from troth.store import Store, StoreUnavailableError, Unit
 from troth.store.schema import items, persons, to_micros
-from troth.vault.erasure import ERASED_AT_ONCE, TABLES, Erased, Erasure, erase_some
+from troth.vault.erasure import ERASED_AT_ONCE, TABLES, Erased, Erasure, erase_some, in_order_of_arrival
 from troth.vault.erasures import Erasures
 from troth.vault.items import ADD_ITEM, ItemKey, NewItem, Origin, SealedItem, binding
 from troth.vault.keyring import KeyRing, open_ring
@@ -239,6 +239,9 @@ class Vault:
     def erasing(self, whos: Sequence[Who], *, staff: str | None, reason: str) -> Iterator[Erased]:
         """The same one transaction after the other, without scrubbing at the end: for a great many persons."""
         ids = self._ids(whos)
+        if len(ids) > ERASED_AT_ONCE:
+            with self.store.read() as connection:
+                ids = in_order_of_arrival(connection, ids)
         for start in range(0, len(ids), ERASED_AT_ONCE):
             some = ids[start : start + ERASED_AT_ONCE]
             erased = self.people.write(

@@ -14,6 +14,7 @@ be derived from the identifiers there, before they go.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -146,10 +147,13 @@ def erase_some(
 
 def in_order_of_arrival(connection: Connection, ids: Sequence[str]) -> list[str]:
     """The ids in the order in which the persons came, and so in that of most of their rows: fewer pages are written."""
-    arrived: dict[str, int] = {}
-    for some in _in_slots(ids):
-        arrived.update((id, at) for id, at in connection.execute(ARRIVED, some))
-    return sorted(ids, key=lambda id: (arrived.get(id, 0), id))
+    arrived = array("q", bytes(8 * len(ids)))
+    for start in range(0, len(ids), SLOTS):
+        (some,) = _in_slots(ids[start : start + SLOTS])
+        found = {str(id): at for id, at in connection.execute(ARRIVED, some)}
+        for number, id in enumerate(ids[start : start + SLOTS], start):
+            arrived[number] = found.get(id, 0)
+    return [ids[number] for number in sorted(range(len(ids)), key=arrived.__getitem__)]
 
 
 def _in_slots(ids: Sequence[str]) -> list[dict[str, str]]:

@@ -140,6 +140,15 @@ KINDS: dict[str, Kind] = {
             ),
         ),
         Kind(
+            "recipient",
+            "Something was registered about a recipient: who it is, a contract, the basis of a transfer, an end.",
+            (
+                Field("recipient", "id", "the id of the recipient"),
+                Field("change", "id", "what was registered, such as contract or terminated"),
+                Field("said", "text", "what it says, as JSON, without what might be about a person"),
+            ),
+        ),
+        Kind(
             "used",
             "Values were released for a purpose within a minute that is over.",
             (

@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 VERSION_TABLE = "troth_schema"
 
 metadata = MetaData()
@@ -286,6 +286,19 @@ use_counts = Table(
     PrimaryKeyConstraint("minute", "service", "statement", "version", "purpose", "product"),
     Index("use_counts_open", "minute", sqlite_where=text("leaf IS NULL"), postgresql_where=text("leaf IS NULL")),
     comment="How many values of how many persons were released, minute by minute; `leaf` is the entry that says so.",
+)
+
+recipient_facts = Table(
+    "recipient_facts",
+    metadata,
+    Column("leaf", Number, primary_key=True, autoincrement=False),
+    Column("recipient", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("staff", Text, nullable=False),
+    Index("recipient_facts_recipient", "recipient", "leaf"),
+    comment="What was registered about recipients, in the order of the record. How one stands now follows from these.",
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

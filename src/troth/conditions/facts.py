@@ -1,0 +1,184 @@
+"""Facts about recipients: what was registered, when and by whom. They are added and never changed.
+
+Everything that holds of a recipient now follows from its facts and a moment (see `standing`). A fact states dates of
+its own, such as that on which a contract ends; it counts from the moment `at` which it was registered, so that what was
+answered on a day in the past can be answered again.
+
+Each fact is an entry in the record. What might be about a person stays out of it, since the record can never forget:
+the name of a recipient, whom to write to, the reason somebody gave, and who of the staff it was.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from troth.policy.model import TransferBasis
+from troth.record import canonical
+
+Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
+
+NOT_IN_RECORD = ("name", "contact", "why")
+
+
+class RecipientError(ValueError):
+    """A fact cannot be registered as it was stated; the text says why, and what would do. Nothing was changed."""
+
+
+class _Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a fact says."""
+
+
+class Profile(_Said, frozen=True, kw_only=True, omit_defaults=True):
+    """Who a recipient is. A later one replaces it as a whole. `countries` are ISO 3166-1 alpha-2, the own one first."""
+
+    name: str
+    kind: str
+    contact: str | None = None
+    site: str | None = None
+    countries: tuple[str, ...] = ()
+
+
+class Contract(_Said, frozen=True, kw_only=True, omit_defaults=True):
+    """A contract (GDPR articles 28(3) and 26): what may be received, what for, and from when to when.
+
+    `ends` is the first moment at which it no longer holds, None if it has no end. `accepts` is the version of the
+    policy that the recipient is bound to. Each data term may be received for each of the purposes. `document` is the
+    SHA-256 of the paper; `signed` when it was signed, None if it is only proposed yet.
+    """
+
+    id: str
+    begins: Moment
+    ends: Moment | None = None
+    accepts: str
+    data: tuple[str, ...]
+    purposes: tuple[str, ...]
+    safeguards: tuple[str, ...] = ()
+    document: str | None = None
+    signed: Moment | None = None
+
+
+class Signed(_Said, frozen=True, kw_only=True, omit_defaults=True):
+    """A proposed contract was signed."""
+
+    contract: str
+    on: Moment
+    document: str | None = None
+
+
+class Terminated(_Said, frozen=True, kw_only=True, omit_defaults=True):
+    """A contract ends `on` a date; by `due` what was received is returned or deleted (GDPR article 28(3)(g))."""
+
+    contract: str
+    on: Moment
+    owed: Literal["return", "delete"]
+    due: Moment
+    why: str | None = None
+
+
+class Returned(_Said, frozen=True, kw_only=True, omit_defaults=True):
+    """The recipient confirmed that it returned or deleted what it received under a contract."""
+
+    contract: str
+    on: Moment
+    how: Literal["returned", "deleted"]
+    document: str | None = None
+
+
+class Transfer(_Said, frozen=True, kw_only=True, omit_defaults=True):
+    """What transfers to a country rest on (GDPR articles 45 to 49), from when to when; `ends` as for a contract.
+
+    A framework is a claim of the policy, and stands no longer than that.
+    """
+
+    id: str
+    country: str
+    by: TransferBasis
+    begins: Moment
+    ends: Moment | None = None
+    claim: str | None = None
+    document: str | None = None
+
+
+class Revoked(_Said, frozen=True, kw_only=True, omit_defaults=True):
+    """The basis of a transfer stands no longer, from `on`."""
+
+    transfer: str
+    on: Moment
+    why: str | None = None
+
+
+class Engaged(_Said, frozen=True, kw_only=True, omit_defaults=True):
+    """The recipient engages another one as its sub-processor (GDPR article 28(2) and (4)), from `on`."""
+
+    subprocessor: str
+    on: Moment
+
+
+class Released(_Said, frozen=True, kw_only=True, omit_defaults=True):
+    """A sub-processor is none any longer, from `on`."""
+
+    subprocessor: str
+    on: Moment
+
+
+Said: TypeAlias = Profile | Contract | Signed | Terminated | Returned | Transfer | Revoked | Engaged | Released
+
+# What a fact says, by the name under which the store and the record have it. A name never changes its meaning.
+WHATS: dict[str, type[Said]] = {
+    "registered": Profile,
+    "contract": Contract,
+    "signed": Signed,
+    "terminated": Terminated,
+    "returned": Returned,
+    "transfer": Transfer,
+    "revoked": Revoked,
+    "engaged": Engaged,
+    "released": Released,
+}
+_NAMES = {said: what for what, said in WHATS.items()}
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """A fact about `recipient`: what it `said`, when it was registered, by whom; `leaf` is its entry in the record."""
+
+    leaf: int
+    recipient: str
+    said: Said
+    at: datetime
+    by: str
+
+    @property
+    def what(self) -> str:
+        """Its name, one of `WHATS`."""
+        return what_of(self.said)
+
+
+def what_of(said: Said) -> str:
+    """The name of what a fact says, one of `WHATS`."""
+    return _NAMES[type(said)]
+
+
+def written(said: Said) -> str:
+    """What a fact says, as canonical JSON, which is how the store keeps it."""
+    return canonical.encode(msgspec.to_builtins(said)).decode()
+
+
+def recorded(said: Said) -> str:
+    """What the record says of it: the same without what might be about a person."""
+    values = {name: value for name, value in msgspec.to_builtins(said).items() if name not in NOT_IN_RECORD}
+    return canonical.encode(values).decode()
+
+
+def read_said(what: str, text: str) -> Said:
+    """What a fact says, from the store. ValueError: not of this Troth, or altered so that it says nothing."""
+    if what not in WHATS:
+        raise ValueError(f"There is no fact '{what}'. A later Troth may have written it.")
+    try:
+        said: Said = msgspec.json.decode(text, type=WHATS[what])
+    except msgspec.DecodeError as error:
+        raise ValueError(f"A fact '{what}' cannot be read: {error}") from None
+    return said

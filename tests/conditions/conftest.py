@@ -1,0 +1,52 @@
+"""A register for the tests: both databases, a small policy, and a clock that the test moves."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from register_clock import Clock
+from register_policy import register_policy
+
+from postgres_cluster import Cluster, running_cluster
+from store_oracle import sqlite_url
+from troth.conditions import Conditions, Register
+from troth.policy.history import Policy
+from troth.store import Store, open_store
+
+
+@pytest.fixture(scope="session")
+def policy() -> Policy:
+    return register_policy()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once of each kind."""
+    return sqlite_url(tmp_path) if request.param == "sqlite" else request.getfixturevalue("cluster").url()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(url: str, clock: Clock) -> Iterator[Store]:
+    with open_store(url, create=True, clock=clock) as store:
+        yield store
+
+
+@pytest.fixture
+def conditions(store: Store, policy: Policy) -> Conditions:
+    return Conditions(store, policy)
+
+
+@pytest.fixture
+def register(conditions: Conditions) -> Register:
+    return conditions.register

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import httpx
 from choosing import ANN, Clock
+from running import EXAMPLE
 
 import troth
-from running import EXAMPLE
 from troth.people import open_people
 from troth.people.passes import Passes
 from troth.policy.reading import parse_version, read_version

@@ -1,5 +1,6 @@
 """A register for the tests: both databases, a small policy, and a clock that the test moves."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from store_oracle import sqlite_url
 from troth.conditions import Conditions, Register
 from troth.policy.history import Policy
 from troth.store import Store, open_store
+
+# The random policies are those of the decision point, whose tests are collected later.
+sys.path.append(str(Path(__file__).parents[1] / "decision"))
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from troth.store.errors import StoreError
 
 BUSY = 10.0  # seconds that SQLite waits for another process
-WRITER_CACHE = "-65536"  # KiB of pages, so that a large transaction writes each page once
+WRITER_CACHE = "-131072"  # KiB of pages at most, so that a large transaction does not write a page many times
 DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 SQLITE_PRAGMAS = {

@@ -42,6 +42,8 @@ from troth.store.schema import (
 from troth.vault.erasures import Erasures
 
 ERASED_AT_ONCE = 10_000  # persons in one transaction: others that write wait for no more
+# Of a great many the rows lie all over the indexes, and each transaction writes all of these pages again.
+GREAT_MANY, GREAT_MANY_AT_ONCE = 100_000, 50_000
 SLOTS = 100  # persons in one statement, which is compiled once
 TABLES = (
     "choice_changes", "choices", "codes", "identifiers", "items", "openings", "outbox", "person_links", "persons",

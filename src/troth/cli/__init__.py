@@ -7,7 +7,22 @@ from __future__ import annotations
 
 import typer
 
-from troth.cli import backup, check, decide, diff, exchange, init, key, notice, people, record, schema, serve, vault
+from troth.cli import (
+    backup,
+    check,
+    decide,
+    diff,
+    exchange,
+    init,
+    key,
+    notice,
+    people,
+    record,
+    registering,
+    schema,
+    serve,
+    vault,
+)
 
 app = typer.Typer(
     name="troth",
@@ -31,6 +46,7 @@ app.add_typer(record.receipt, name="receipt")
 people.people.command("export")(exchange.export)
 people.people.command("import")(exchange.import_)
 app.add_typer(people.people, name="people")
+app.add_typer(registering.recipient, name="recipient")
 app.add_typer(key.key, name="key")
 app.add_typer(vault.vault, name="vault")
 app.command("backup")(backup.backup)

@@ -25,7 +25,7 @@ NOT_IN_RECORD = ("name", "contact", "why")
 
 
 class RecipientError(ValueError):
-    """A fact cannot be registered as it was stated; the text says why, and what would do. Nothing was changed."""
+    """What is asked of the register cannot be; the text says why, and what would do. Nothing was changed or given."""
 
 
 class _Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -174,11 +174,11 @@ def recorded(said: Said) -> str:
 
 
 def read_said(what: str, text: str) -> Said:
-    """What a fact says, from the store. ValueError: not of this Troth, or altered so that it says nothing."""
+    """What a fact says, from the store. RecipientError: not of this Troth, or altered so that it says nothing."""
     if what not in WHATS:
-        raise ValueError(f"There is no fact '{what}'. A later Troth may have written it.")
+        raise RecipientError(f"There is no fact '{what}'. A later Troth may have written it.")
     try:
         said: Said = msgspec.json.decode(text, type=WHATS[what])
     except msgspec.DecodeError as error:
-        raise ValueError(f"A fact '{what}' cannot be read: {error}") from None
+        raise RecipientError(f"A fact '{what}' in the store cannot be read: {error}") from None
     return said

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 # Those that others are made of.
-PARTS = {"__init__", "__main__", "machine", "decision_problem", "decision_peers"}
+PARTS = {"__init__", "__main__", "machine", "serving", "decision_problem", "decision_peers", "choice_peers"}
 
 
 def measurements() -> list[str]:

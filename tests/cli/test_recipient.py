@@ -92,7 +92,7 @@ def test_a_recipient_from_its_proposal_to_the_confirmed_deletion(place: Path) ->
     assert hashlib.sha256(b"we promise").hexdigest() in re.sub(r"\s", "", shown)
     facts = re.findall(r"^(registered|contract|signed|terminated) +\d{4}-\d\d-\d\d \d\d:\d\d +mary +\d+", shown, re.M)
     assert facts == ["registered", "contract", "signed", "terminated"]
-    lines("recipient", "confirm-return", "card-processor", "c1", "--deleted")
+    lines("recipient", "confirm", "card-processor", "c1", "--deleted")
     assert f"deleted {in_days(0)}" in lines("recipient", "show", "card-processor")
     assert "not signed for" not in lines("record", "verify")
 

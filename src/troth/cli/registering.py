@@ -135,7 +135,7 @@ def terminate(
     why: Why = None,
     staff: Staff = None,
 ) -> None:
-    """End a contract. What was received has to be returned or deleted by a day; `confirm-return` says that it was.
+    """End a contract. What was received has to be returned or deleted by a day; `confirm` says that it was.
 
     Example: troth recipient terminate card-processor c1 --on 2018-01-01 --delete-by 2018-01-31
     """
@@ -149,8 +149,8 @@ def terminate(
     _register(id, lambda one, policy: said, staff)
 
 
-@recipient.command("confirm-return")
-def confirm_return(
+@recipient.command("confirm")
+def confirm(
     id: Id,
     contract: Contract,
     deleted: Annotated[bool, typer.Option("--deleted/--returned", help="What the recipient confirmed")],

@@ -69,7 +69,14 @@ def page_of(chromium, served: Choosing, script: str | None = None, **options):
 
 
 def settled(page):
+    """Wait until nothing is loading, and what the browser remembers is what the server has signed."""
     page.wait_for_load_state("networkidle")
+    page.wait_for_function(
+        """() => {
+            const value = document.cookie.match(/(?:^|; )troth=([^;]*)/);
+            return !value || value[1].split('~').length == 4;
+        }"""
+    )
 
 
 def cookie(page) -> str | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from register_clock import Clock
+from sqlalchemy import text
 
+from store_oracle import sqlite_url
 from troth.conditions import Conditions, Register, Sharing
 from troth.conditions.facts import (
     Contract,
@@ -23,7 +26,7 @@ from troth.decision.point import DecisionPoint
 from troth.policy.history import Policy
 from troth.policy.reading import parse_version
 from troth.record.reader import RecordReader
-from troth.store import Store
+from troth.store import Store, StoreUnavailableError, open_store
 
 
 def day(text: str) -> datetime:
@@ -268,6 +271,27 @@ def test_a_fact_that_was_altered_is_found(register: Register, store: Store) -> N
     assert register.contradictions() == [
         f"Fact {leaf} (contract of 'letters') is not what its entry in the record says."
     ]
+
+
+def test_a_fact_that_was_taken_away_is_missed(register: Register, store: Store, clock: Clock) -> None:
+    from sqlalchemy import delete
+
+    from troth.store.schema import recipient_facts
+
+    add(register, "letters", LETTERS, POST, Terminated(contract="c1", on=clock.now, owed="return", due=clock.now))
+    leaf = register.facts()[2].leaf
+    store.write(lambda unit: unit.change(delete(recipient_facts).where(recipient_facts.c.leaf == leaf)))
+    assert register.contradictions() == [f"Entry {leaf} of the record is about a recipient, and its fact is missing."]
+
+
+def test_nothing_is_given_while_the_store_cannot_be_read(tmp_path: Path, policy: Policy, clock: Clock) -> None:
+    with open_store(sqlite_url(tmp_path), create=True, clock=clock) as store:
+        conditions = Conditions(store, policy)
+        add(conditions.register, "letters", LETTERS, POST)
+        assert conditions.given(**asked(clock.now)) == {"contract"}
+        store.write(lambda unit: unit.change(text("ALTER TABLE recipient_facts RENAME TO elsewhere")))
+        with pytest.raises(StoreUnavailableError):
+            conditions.given(**asked(clock.now))
 
 
 def test_another_version_of_the_policy_is_read_as_it_is(store: Store) -> None:

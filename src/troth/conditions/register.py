@@ -33,6 +33,8 @@ WITH_ENTRIES = (
     .join_from(recipient_facts, leaves, recipient_facts.c.leaf == leaves.c["index"], isouter=True)
     .order_by(recipient_facts.c.leaf)
 )
+ENTRIES = select(leaves.c["index"], leaves.c.entry).order_by(leaves.c["index"])
+_KIND = b'"kind":"recipient"'  # as canonical JSON has it; within a string the quotes would be escaped
 ADD = recipient_facts.insert().values({column.name: bindparam(column.name) for column in _COLUMNS})
 
 
@@ -74,10 +76,18 @@ class Register:
         return found
 
     def contradictions(self) -> list[str]:
-        """A sentence for each fact that is not what its entry in the record says: the database was altered."""
+        """A sentence for each fact that is not what its entry in the record says, or is missing: somebody altered them.
+
+        It reads the whole record: to take away the fact that a contract was terminated would bring the contract back.
+        """
         with self.store.read() as connection:
             rows = connection.execute(WITH_ENTRIES).all()
-        return [sentence for row in rows if (sentence := _contradiction(row)) is not None]
+            known = {row.leaf for row in rows}
+            found = [sentence for row in rows if (sentence := _contradiction(row)) is not None]
+            for index, entry in connection.execute(ENTRIES, execution_options={"yield_per": 10_000}):
+                if _KIND in bytes(entry) and index not in known:
+                    found.append(f"Entry {index} of the record is about a recipient, and its fact is missing.")
+        return found
 
     # --- writing ------------------------------------------------------------------------------------------------------
 

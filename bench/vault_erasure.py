@@ -205,7 +205,7 @@ def measure(store: Store, people: People, file: Path, count: int) -> list[tuple[
     told.append((f"erasing {erased:,} people", f"{took:.0f} s"))
     told.append(("the processor's time of that", f"{cpu:.0f} s"))
     told.append(("the longest that others who write had to wait", f"{longest:.1f} s"))
-    told.append(("memory that it took", f"{peak.grown / 2**20:,.0f} MiB"))
+    told.append(("memory that the process grew by meanwhile", f"{peak.grown / 2**20:,.0f} MiB"))
     began = time.perf_counter()
     vault.scrub(rewrite=True)
     told.append(("rewriting the database afterwards", f"{time.perf_counter() - began:.0f} s"))

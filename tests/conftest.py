@@ -1,4 +1,4 @@
-"""What every test can count on: named components, a browser, and Hypothesis set for the place where it runs.
+"""What every test can count on: named components, a browser, both databases, Hypothesis set for where it runs.
 
 A test marked `browser`, `postgres` or `java` needs a program that is not a Python package. Where that is missing the
 test is skipped, and the end of the run says so; with TROTH_REQUIRE_ALL=1 it fails instead, and so does any other skip,
@@ -16,6 +16,8 @@ import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+    from postgres_cluster import Cluster
 
 REQUIRE_ALL = os.environ.get("TROTH_REQUIRE_ALL") == "1"
 LEFT_OUT = "left out: needs "
@@ -87,6 +89,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"{reason.removeprefix(LEFT_OUT)}: {len(tests)} not run")
         for test in sorted(tests):
             terminalreporter.line(f"  {test}")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> "Iterator[Cluster]":
+    """Give a PostgreSQL server of our own, one for all tests of this process."""
+    from postgres_cluster import running_cluster
+
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give an empty database, once of each kind."""
+    from store_oracle import sqlite_url
+
+    return sqlite_url(tmp_path) if request.param == "sqlite" else request.getfixturevalue("cluster").url()
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,6 @@ import pytest
 from register_clock import Clock
 from register_policy import register_policy
 
-from postgres_cluster import Cluster, running_cluster
-from store_oracle import sqlite_url
 from troth.conditions import Conditions, Register
 from troth.policy.history import Policy
 from troth.store import Store, open_store
@@ -21,18 +19,6 @@ sys.path.append(str(Path(__file__).parents[1] / "decision"))
 @pytest.fixture(scope="session")
 def policy() -> Policy:
     return register_policy()
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    with running_cluster() as cluster:
-        yield cluster
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database, once of each kind."""
-    return sqlite_url(tmp_path) if request.param == "sqlite" else request.getfixturevalue("cluster").url()
 
 
 @pytest.fixture

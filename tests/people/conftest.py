@@ -7,8 +7,6 @@ import pytest
 from moving_clock import Clock
 from small_policy import small_policy
 
-from postgres_cluster import Cluster, running_cluster
-from store_oracle import sqlite_url
 from troth.people import People, open_people
 from troth.policy.history import Policy
 from troth.store import Store, open_store
@@ -17,18 +15,6 @@ from troth.store import Store, open_store
 @pytest.fixture(scope="session")
 def policy() -> Policy:
     return small_policy()
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    with running_cluster() as cluster:
-        yield cluster
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database, once of each kind."""
-    return sqlite_url(tmp_path) if request.param == "sqlite" else request.getfixturevalue("cluster").url()
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 from vault_clock import Clock
 
-from postgres_cluster import Cluster, running_cluster
-from store_oracle import sqlite_url
 from troth.people import People, open_people
 from troth.policy.history import Policy
 from troth.store import Store, open_store
@@ -17,18 +15,6 @@ from troth.vault import Vault, open_vault
 @pytest.fixture(scope="session")
 def policy() -> Policy:
     return Policy.read(Path(__file__).parents[2] / "examples/citrix-online")
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    with running_cluster() as cluster:
-        yield cluster
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database, once of each kind."""
-    return sqlite_url(tmp_path) if request.param == "sqlite" else request.getfixturevalue("cluster").url()
 
 
 @pytest.fixture

@@ -17,12 +17,13 @@ import secrets
 from collections.abc import Callable
 from typing import Any, Literal
 
+import msgspec
 from litestar import Request, Response
 
 from troth.notice.view import View, render_from
 from troth.people.browsers import COOKIE, Browser, new_browser_id, read_digits, write_digits
 from troth.people.strictness import State
-from troth.web.choices.desk import HERE, PRIVATE, Desk, accepts_json, json
+from troth.web.choices.desk import HERE, PRIVATE, Desk, accepts_json, json, squeezed
 from troth.web.choices.forms import CHOICE, FormError, read_form
 from troth.web.choices.shown import changed_for
 from troth.web.choices.signals import signals_of
@@ -66,7 +67,8 @@ class Banner:
         browser = Browser("", version, digits) if known and re.fullmatch("[0-3]{0,999}", digits) else None
         html = self._piece(request, site, browser, query.get("gpc") == "1", base=self._desk.site(request), back=None)
         headers = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
-        return json({"html": html.decode(), "css": (HERE / "static" / "banner.css").read_text()}, headers=headers)
+        body = {"html": html.decode(), "css": (HERE / "static" / "banner.css").read_text("utf-8")}
+        return squeezed(request, msgspec.json.encode(body), "application/json", headers)
 
     def _piece(
         self,

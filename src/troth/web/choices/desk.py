@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -101,6 +102,18 @@ class Desk:
     def receipts(self, changes: tuple[Change, ...]) -> tuple[tuple[Change, str], ...]:
         """Changes, each with the address of its receipt."""
         return tuple((change, f"receipts/{self.passes.receipt(change.person, change.leaf)}.json") for change in changes)
+
+
+def squeezed(request: Request[Any, Any, Any], body: bytes, media_type: str, headers: dict[str, str]) -> Response[bytes]:
+    """A response that is the same for everybody, with gzip for whoever takes it.
+
+    For nothing else: what is secret must not be compressed together with what others can choose.
+    """
+    headers = {**headers, "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        body = gzip.compress(body, 9, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, media_type=media_type, headers=headers)
 
 
 def accepts_json(request: Request[Any, Any, Any]) -> bool:

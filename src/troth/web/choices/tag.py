@@ -23,7 +23,7 @@ from litestar import Request, Response
 
 from troth.notice import moments
 from troth.people.asking import changed_since
-from troth.web.choices.desk import HERE, Desk
+from troth.web.choices.desk import HERE, Desk, squeezed
 from troth.web.choices.forms import FormError
 from troth.web.choices.sites import Site, site_of
 
@@ -57,7 +57,8 @@ class Tag:
             raise FormError("A tag ends in .js.")
         site = site_of(desk, name.removesuffix(SUFFIX))
         body = tag(desk, site)
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        form = "-gzip" if "gzip" in request.headers.get("accept-encoding", "") else ""
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}{form}"'
         change = moments.next_change(desk.policy, desk.clock())
         seconds = LONGEST if change is None else max(0, min(LONGEST, int((change - desk.clock()).total_seconds())))
         headers = {
@@ -66,7 +67,7 @@ class Tag:
         }
         if etag in request.headers.get("if-none-match", ""):
             return Response(b"", status_code=304, headers=headers)
-        return Response(body, media_type="text/javascript", headers=headers)
+        return squeezed(request, body, "text/javascript", headers)
 
 
 def tag(desk: Desk, site: Site) -> bytes:

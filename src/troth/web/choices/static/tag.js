@@ -7,12 +7,15 @@ const gpc = navigator.globalPrivacyControl === true;
 const same = text => text;
 const types = win.trustedTypes ? trustedTypes.createPolicy('troth', { createHTML: same, createScript: same, createScriptURL: same }) : { createHTML: same, createScript: same, createScriptURL: same };
 const loaded = [];
-let box;
+let box, kept;
 
 // The cookie: version ~ digits ~ id ~ signature. A refusal that is not recorded yet has more parts: what was signed.
-const read = () => (doc.cookie.match(/(?:^|; )troth=([^;]*)/) || ['', ''])[1].split('~');
+// To ask the browser for it is slow, so that is done once and after each change.
+const look = () => kept = (doc.cookie.match(/(?:^|; )troth=([^;]*)/) || ['', ''])[1].split('~');
+const read = () => kept;
 const write = value => {
   doc.cookie = 'troth=' + value + ';path=/;samesite=lax' + (T.l ? ';max-age=' + T.l : '') + (location.protocol == 'https:' ? ';secure' : '');
+  look();
 };
 
 // What counts for a choice: 0 unset, 1 out, 2 in. A signal says out, unless an in was said after it (digit 3).
@@ -91,7 +94,7 @@ const refuse = names => {
 
 const hide = () => { if (box) box.remove(); };
 const show = () => {
-  const [version = '', digits = ''] = read();
+  const [version = '', digits = ''] = look();
   return ask('.json?' + new URLSearchParams({ version, digits, gpc: +gpc, lang: doc.documentElement.lang })).then(({ html, css }) => {
     hide();
     box = doc.createElement('div');
@@ -113,6 +116,7 @@ const show = () => {
   }).catch(() => {});
 };
 
+look();
 modes('default');
 const [, digits, id, , pending] = read();
 if (pending != null) say('save', T.c.filter((_, place) => digits[place] == 1).join(' '));
@@ -125,6 +129,6 @@ doc.addEventListener('click', event => {
     show();
   }
 });
-win.troth = { allows, show };
+win.troth = { allows: purpose => look() && allows(purpose), show };
 if (Object.values(T.r).flat().some(undecided)) show();
 })();

@@ -15,7 +15,7 @@ DEV := $(VENV)/.dev
 # The development environment holds everything that running Troth needs: where it exists, `up` uses it as it is.
 RUN := $(if $(wildcard $(DEV)),$(DEV),$(CORE))
 # The extras that tests, lint and benchmarks need beside the core.
-DEV_EXTRAS := dev postgres
+DEV_EXTRAS := dev postgres files
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 

@@ -56,7 +56,7 @@ def test_a_package_has_one_version_in_all_locked_files() -> None:
 
 
 def test_the_extras_are_the_promised_ones() -> None:
-    assert set(PROJECT["optional-dependencies"]) == {"frames", "spark", "postgres", "audit", "dev"}
+    assert set(PROJECT["optional-dependencies"]) == {"files", "frames", "spark", "postgres", "audit", "dev"}
 
 
 def test_the_licence_is_here() -> None:

@@ -25,13 +25,14 @@ from sqlalchemy import (
 
 REVISIONS = (
     "0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013", "0014",
-    "0015", "0016", "0017",
+    "0015", "0016", "0017", "0018", "0019", "0020",
 )  # fmt: skip
 VERSION_TABLE = "troth_schema"
 
 metadata = MetaData()
 
 _NAMED, _ERASED = "person IS NOT NULL", "erased_leaf IS NOT NULL"
+_WAITS, _DELIVERED = "state = 'waiting'", "state = 'delivered'"
 _EXPIRES, _BLIND = "expires_at IS NOT NULL", "blind IS NOT NULL"
 
 # In SQLite only a column declared INTEGER is the row's own number; BIGINT would need an index beside the table.
@@ -302,6 +303,139 @@ recipient_facts = Table(
     Column("staff", Text, nullable=False),
     Index("recipient_facts_recipient", "recipient", "leaf"),
     comment="What was registered about recipients, in the order of the record. How one stands now follows from these.",
+)
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("recipient", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("previous", LargeBinary),
+    Column("previous_until", BigInteger),
+    Column("ack_key", Text),
+    Column("state", Text, nullable=False),
+    Column("why", Text),
+    Column("failing_since", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("rotated_at", BigInteger),
+    Index("endpoints_recipient", "recipient", "state"),
+    comment="Where recipients take deliveries, with what signs them, sealed under a key that is not in the database.",
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("endpoint", Text),
+    Column("disclosure", Text),
+    Column("batch", Integer),
+    Column("body", Text),
+    Column("nonce", Text),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("leased_until", BigInteger),
+    Column("sent", Text, nullable=False),
+    Column("sent_to", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("delivered_at", BigInteger),
+    Column("due_at", BigInteger),
+    Column("acknowledged_at", BigInteger),
+    Column("digest", Text),
+    Column("why", Text),
+    Index(
+        "deliveries_waiting", "recipient", "next_at", "id", sqlite_where=text(_WAITS), postgresql_where=text(_WAITS)
+    ),
+    Index("deliveries_due", "due_at", sqlite_where=text(_DELIVERED), postgresql_where=text(_DELIVERED)),
+    Index("deliveries_disclosure", "disclosure", "batch"),
+    Index("deliveries_recipient", "recipient", "created_at"),
+    comment="What is on its way to recipients and what reached them: never what was disclosed, only of which batch.",
+)
+
+staff_facts = Table(
+    "staff_facts",
+    metadata,
+    Column("leaf", Number, primary_key=True, autoincrement=False),
+    Column("staff", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("act", Text),
+    comment="Who of the staff may sign what, and with which public key, in the order of the record.",
+)
+
+signed_acts = Table(
+    "signed_acts",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("staff", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    comment="What staff signed, to the byte, by its SHA-256. It counts once: nobody can send it a second time.",
+)
+
+case_facts = Table(
+    "case_facts",
+    metadata,
+    Column("leaf", Number, primary_key=True, autoincrement=False),
+    Column("event", Text, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("sort", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("staff", Text),
+    Column("act", Text),
+    Column("people", Text),
+    Column("people_salt", LargeBinary),
+    Index("case_facts_subject", "subject", "leaf"),
+    comment="What became of legal requests and transfers of the business. How one stands now follows from these.",
+)
+
+case_persons = Table(
+    "case_persons",
+    metadata,
+    Column("subject", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    PrimaryKeyConstraint("subject", "person"),
+    Index("case_persons_person", "person"),
+    comment="Whom a legal request is about, as it stands now.",
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("subject", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("how", Text, nullable=False),
+    PrimaryKeyConstraint("subject", "person"),
+    Index("notices_person", "person"),
+    comment="Who was told of a legal request or of a transfer of the business, when, and how.",
+)
+
+claim_facts = Table(
+    "claim_facts",
+    metadata,
+    Column("leaf", Number, primary_key=True, autoincrement=False),
+    Column("claim", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("staff", Text, nullable=False),
+    Column("act", Text),
+    Index("claim_facts_claim", "claim", "leaf"),
+    comment="What was entered about claims, in the order of the record; `act` is what staff signed, where they had to.",
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -149,6 +149,25 @@ KINDS: dict[str, Kind] = {
             ),
         ),
         Kind(
+            "staff",
+            "Somebody of the staff was given a key to sign with, another one, other roles, or may sign no longer.",
+            (
+                Field("change", "id", "added, rotated, changed or retired"),
+                Field("staff", "id", "the random id of the one who signs"),
+                Field("key", "sha256", "SHA-256 of the public key"),
+                Field("roles", "text", "the roles, separated by commas"),
+                Field("act", "text", "SHA-256 of the signed statement by which it was done, or nothing"),
+            ),
+        ),
+        Kind(
+            "case",
+            "Something happened in a case. All of it is committed to, since even that there is one may be secret.",
+            (
+                Field("said", "commitment", "what kind of case it is, which one, and what happened"),
+                Field("act", "commitment", "SHA-256 of the signed statement by which it was done, or nothing"),
+            ),
+        ),
+        Kind(
             "used",
             "Values were released for a purpose within a minute that is over.",
             (

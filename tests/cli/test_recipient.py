@@ -197,3 +197,20 @@ def test_a_contract_says_no_more_than_the_policy() -> None:
 def test_without_a_store(command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "`troth publish` makes one" in refusal("recipient", *command)
+
+
+def test_a_page_that_names_the_recipient() -> None:
+    partner = ("co-brand-partner", "--staff", "mary")
+    given = ("recipient", "given", "co-brand-partner", "contact.email", "--for", "partner.programme")
+    lines("recipient", "propose", *partner)
+    assert "'notice-given' does not hold" in troth(*given)[1]
+    url = "https://gotomeeting.localhost/partner"
+    assert "Say on which covered site" in refusal("recipient", "page", *partner, url)
+    told = lines("recipient", "page", *partner, url, "--product", "gotomeeting", "--since", in_days(-2))
+    assert f"{url} (gotomeeting) names 'co-brand-partner' now; entry" in told
+    assert "notice-given" in lines(*given)
+    assert "names 'co-brand-partner' already" in refusal("recipient", "page", *partner, url)
+    assert url in lines("recipient", "show", "co-brand-partner")
+    told = lines("recipient", "page", *partner, url, "--until", in_days(0))
+    assert f"does not name 'co-brand-partner' now, until {in_days(0)}" in told
+    assert troth(*given)[0] == 1

@@ -214,7 +214,7 @@ def test_other_conditions_never_hold_until_something_answers(store: Store, polic
         signed=clock.now,
     )  # fmt: skip
     add(closed.register, "club", Profile(name="The Club", kind="joint"), contract)
-    assert (closed.given(**asking), lacking(closed, **asking)) == ({"contract"}, [("notice-given", "unanswered")])
+    assert (closed.given(**asking), lacking(closed, **asking)) == ({"contract"}, [("notice-given", "not-held")])
     assert (opened.given(**asking), lacking(opened, **asking)) == ({"contract"}, [("notice-given", "not-held")])
     told.answer = True
     assert (opened.given(**asking), lacking(opened, **asking)) == ({"contract", "notice-given"}, [])

@@ -15,10 +15,10 @@ from troth.cli import (
     exchange,
     init,
     key,
+    naming,
     notice,
     people,
     record,
-    registering,
     schema,
     serve,
     vault,
@@ -46,7 +46,7 @@ app.add_typer(record.receipt, name="receipt")
 people.people.command("export")(exchange.export)
 people.people.command("import")(exchange.import_)
 app.add_typer(people.people, name="people")
-app.add_typer(registering.recipient, name="recipient")
+app.add_typer(naming.recipient, name="recipient")
 app.add_typer(key.key, name="key")
 app.add_typer(vault.vault, name="vault")
 app.command("backup")(backup.backup)

@@ -103,6 +103,11 @@ def show(
                 terms_of.id, terms_of.country, rests, day(terms_of.begins), day(basis.end), _basis_state(basis, when)
             )
         out.print(table)
+    if one.pages:
+        table = _table("page that names it", "on", "since", "until")
+        for page in one.pages:
+            table.add_row(page.url, page.product, day(page.begins), day(page.ends))
+        out.print(table)
     if history:
         from troth.conditions.facts import written
 

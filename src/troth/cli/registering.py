@@ -71,7 +71,7 @@ def propose(
             countries=tuple(dict.fromkeys(country)) if country else (known.countries if known else of_policy),
         )
 
-    _register(id, make, staff)
+    register(id, make, staff)
 
 
 @recipient.command("contract")
@@ -96,8 +96,8 @@ def contract(
     """
     from troth.conditions.facts import Contract as Terms
 
-    starts, paper = _moment(begins, "--from"), _sha256(document)
-    ends, signing = _date(until, "--until"), _date(signed, "--signed")
+    starts, paper = moment_of(begins, "--from"), _sha256(document)
+    ends, signing = date_of(until, "--until"), date_of(signed, "--signed")
 
     def make(one: RecipientStanding | None, policy: Policy) -> Said:
         in_force = policy.in_force(starts) or policy.versions[0]
@@ -113,7 +113,7 @@ def contract(
             signed=signing,
         )
 
-    _register(id, make, staff)
+    register(id, make, staff)
 
 
 @recipient.command("sign")
@@ -121,8 +121,8 @@ def sign(id: Id, contract: Contract, on: On = None, document: Paper = None, staf
     """Say that a proposed contract was signed."""
     from troth.conditions.facts import Signed
 
-    said = Signed(contract=contract, on=_moment(on, "--on"), document=_sha256(document))
-    _register(id, lambda one, policy: said, staff)
+    said = Signed(contract=contract, on=moment_of(on, "--on"), document=_sha256(document))
+    register(id, lambda one, policy: said, staff)
 
 
 @recipient.command("terminate")
@@ -145,8 +145,8 @@ def terminate(
         fail("Say what becomes of the data.", "Give either --return-by or --delete-by, with a day.")
     owed: Literal["return", "delete"] = "return" if return_by is not None else "delete"
     due = moment(return_by if return_by is not None else delete_by, f"--{owed}-by")
-    said = Terminated(contract=contract, on=_moment(on, "--on"), owed=owed, due=due, why=why)
-    _register(id, lambda one, policy: said, staff)
+    said = Terminated(contract=contract, on=moment_of(on, "--on"), owed=owed, due=due, why=why)
+    register(id, lambda one, policy: said, staff)
 
 
 @recipient.command("confirm")
@@ -162,8 +162,8 @@ def confirm(
     from troth.conditions.facts import Returned
 
     how: Literal["returned", "deleted"] = "deleted" if deleted else "returned"
-    said = Returned(contract=contract, on=_moment(on, "--on"), how=how, document=_sha256(document))
-    _register(id, lambda one, policy: said, staff)
+    said = Returned(contract=contract, on=moment_of(on, "--on"), how=how, document=_sha256(document))
+    register(id, lambda one, policy: said, staff)
 
 
 @recipient.command("transfer")
@@ -188,7 +188,7 @@ def transfer(
     allowed = {one: one for one in get_args(TransferBasis)}
     if basis not in allowed:
         fail(f"'{basis}' is not what a transfer can rest on.{_near(basis, allowed)}", f"Allowed: {', '.join(allowed)}.")
-    starts, ends, paper = _moment(begins, "--from"), _date(until, "--until"), _sha256(document)
+    starts, ends, paper = moment_of(begins, "--from"), date_of(until, "--until"), _sha256(document)
 
     def make(one: RecipientStanding | None, policy: Policy) -> Said:
         new = name or _next("t", one.transfers if one is not None else ())
@@ -196,7 +196,7 @@ def transfer(
             id=new, country=country, by=allowed[basis], begins=starts, ends=ends, claim=claim, document=paper
         )
 
-    _register(id, make, staff)
+    register(id, make, staff)
 
 
 @recipient.command("revoke")
@@ -210,8 +210,8 @@ def revoke(
     """Say that the basis of a transfer stands no longer."""
     from troth.conditions.facts import Revoked
 
-    said = Revoked(transfer=transfer, on=_moment(on, "--on"), why=why)
-    _register(id, lambda one, policy: said, staff)
+    said = Revoked(transfer=transfer, on=moment_of(on, "--on"), why=why)
+    register(id, lambda one, policy: said, staff)
 
 
 @recipient.command("subprocessor")
@@ -228,12 +228,12 @@ def subprocessor(
     """
     from troth.conditions.facts import Engaged, Released
 
-    when = _moment(on, "--on")
+    when = moment_of(on, "--on")
     said = Released(subprocessor=other, on=when) if end else Engaged(subprocessor=other, on=when)
-    _register(id, lambda one, policy: said, staff)
+    register(id, lambda one, policy: said, staff)
 
 
-def _register(id: str, make: Callable[[RecipientStanding | None, Policy], Said], staff: str | None) -> None:
+def register(id: str, make: Callable[[RecipientStanding | None, Policy], Said], staff: str | None) -> None:
     """Register a fact, sign for its entry, and tell how it stands now."""
     from troth.conditions import RecipientError, Register
 
@@ -251,7 +251,7 @@ def _register(id: str, make: Callable[[RecipientStanding | None, Policy], Said],
 
 def _told(fact: Fact, one: RecipientStanding) -> str:
     """What holds now that a fact is registered, in words."""
-    from troth.conditions.facts import Contract, Engaged, Profile, Released, Revoked, Transfer
+    from troth.conditions.facts import Contract, Engaged, Page, Profile, Released, Revoked, Transfer
 
     match fact.said:
         case Profile():
@@ -262,6 +262,10 @@ def _told(fact: Fact, one: RecipientStanding) -> str:
             basis = one.transfers[id]
             stands = "stands" if basis.stands(fact.at) else "does not stand"
             return f"The basis '{id}' ({basis.terms.by}) of transfers to {basis.terms.country} {stands} now"
+        case Page() as page:
+            names = "names" if page in one.naming(fact.at) else "does not name"
+            ends = f", until {day(page.ends)}" if page.ends is not None else ""
+            return f"{page.url} ({page.product}) {names} '{one.id}' now{ends}"
         case Contract(id=id):
             found = one.contracts[id]
         case said:
@@ -270,12 +274,12 @@ def _told(fact: Fact, one: RecipientStanding) -> str:
     return f"The contract '{found.terms.id}' with '{one.id}' is {found.state(fact.at)}{ends}"
 
 
-def _moment(text: str | None, option: str) -> datetime:
+def moment_of(text: str | None, option: str) -> datetime:
     """The time that an option gives, or now to the second: what is said to count from now counts at once."""
     return moment(text, option).replace(microsecond=0) if text is None else moment(text, option)
 
 
-def _date(text: str | None, option: str) -> datetime | None:
+def date_of(text: str | None, option: str) -> datetime | None:
     return None if text is None else moment(text, option)
 
 

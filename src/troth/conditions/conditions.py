@@ -1,7 +1,7 @@
 """The answers: which conditions hold for a sharing now. A caller's word for it is never taken.
 
-`contract` is answered from the register. Claims are the decision point's own. The other conditions (`legal-process`,
-`emergency`, `acquisition`, `notice-given`, `request`, and those that a policy adds) are answered by whatever keeps
+`contract` and `notice-given` are answered from the register. Claims are the decision point's own. The other conditions
+(`legal-process`, `emergency`, `acquisition`, `request`, and those that a policy adds) are answered by whatever keeps
 them, which is handed in; until there is something, they never hold.
 """
 
@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
+from troth.conditions.entering import NOTICE
 from troth.conditions.facts import RecipientError
 from troth.conditions.lacks import CONTRACT, Lack, Sharing, contract_lack, transfer_lacks
+from troth.conditions.notice import NoticeGiven
 from troth.conditions.register import Register
 from troth.conditions.stated import statements_for
 from troth.policy.history import Policy
@@ -40,7 +42,7 @@ class Conditions:
     def __init__(self, store: Store, policy: Policy, others: Mapping[str, Condition] | None = None) -> None:
         self.register = Register(store, policy)
         self.policy = policy
-        self._others = dict(others or {})
+        self._others: dict[str, Condition] = {NOTICE: NoticeGiven(self.register), **(others or {})}
         if CONTRACT in self._others:
             raise ValueError("The register answers for `contract`, and nothing else does.")
 

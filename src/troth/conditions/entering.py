@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from troth.conditions.facts import (
     Contract,
     Engaged,
+    Page,
     Profile,
     RecipientError,
     Released,
@@ -33,6 +35,7 @@ from troth.policy.values import write_moment
 Known = Mapping[str, RecipientStanding]
 
 PROCESSOR, SUBPROCESSOR = "processor", "processor.sub"
+NOTICE, NAMING = "notice-given", "name-recipient"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
@@ -83,6 +86,8 @@ def check(policy: Policy, known: Known, recipient: str, said: Said, at: datetime
                 raise RecipientError(f"'{said.transfer}' is revoked, as of {write_moment(basis.revoked.on)}.")
         case Engaged():
             _check_engaged(policy, known, one, said, at)
+        case Page():
+            _check_page(policy, one, said)
         case Released():
             if said.subprocessor not in one.subprocessors(max(at, said.on)):
                 engaged = one.subprocessors(at)
@@ -205,6 +210,27 @@ def _check_engaged(policy: Policy, known: Known, one: RecipientStanding, said: E
         if id not in seen and id in known:
             seen.add(id)
             further += [sub for sub in known[id].engaged if sub not in known[id].released]
+
+
+def _check_page(policy: Policy, one: RecipientStanding, page: Page) -> None:
+    parts = urlsplit(page.url)
+    local = (parts.hostname or "").endswith(".localhost")
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
+        raise RecipientError(f"'{page.url[:200]}' is no web address; it begins with https://.")
+    if parts.username or parts.query or parts.fragment:
+        raise RecipientError(f"'{page.url[:200]}' has more than an address needs: no name, no '?' and no '#'.")
+    covers = dict.fromkeys(covered.id for version in policy.versions for covered in version.covers)
+    if page.product not in covers:
+        raise RecipientError(
+            f"The policy covers no '{page.product}'.{_near(page.product, covers)} It covers: {', '.join(covers)}."
+        )
+    _in_order("the page ends", page.ends, "it begins", page.begins)
+    stated = [s for version in policy.versions for s in statements_about(version, one.id, one.profile.kind)]
+    if not any(NOTICE in statement.given or NAMING in statement.must for statement in stated):
+        raise RecipientError(
+            f"No statement that shares with '{one.id}' says `given: {NOTICE}` or `must: {NAMING}`, so no page has to "
+            "name it."
+        )
 
 
 def _contract(one: RecipientStanding, id: str) -> ContractStanding:

@@ -125,7 +125,20 @@ class Released(_Said, frozen=True, kw_only=True, omit_defaults=True):
     on: Moment
 
 
-Said: TypeAlias = Profile | Contract | Signed | Terminated | Returned | Transfer | Revoked | Engaged | Released
+class Page(_Said, frozen=True, kw_only=True, omit_defaults=True):
+    """A page on a covered site or product that names the recipient to whoever gives data there, from `begins` on.
+
+    `ends` is the first moment at which it does so no longer. A later fact of the same address and beginning replaces
+    it.
+    """
+
+    url: str
+    product: str
+    begins: Moment
+    ends: Moment | None = None
+
+
+Said: TypeAlias = Profile | Contract | Signed | Terminated | Returned | Transfer | Revoked | Engaged | Released | Page
 
 # What a fact says, by the name under which the store and the record have it. A name never changes its meaning.
 WHATS: dict[str, type[Said]] = {
@@ -138,6 +151,7 @@ WHATS: dict[str, type[Said]] = {
     "revoked": Revoked,
     "engaged": Engaged,
     "released": Released,
+    "page": Page,
 }
 _NAMES = {said: what for what, said in WHATS.items()}
 

@@ -17,6 +17,7 @@ from troth.conditions.facts import (
     Contract,
     Engaged,
     Fact,
+    Page,
     Profile,
     Released,
     Returned,
@@ -100,7 +101,10 @@ class TransferStanding(msgspec.Struct, frozen=True):
 
 
 class RecipientStanding(msgspec.Struct, frozen=True):
-    """A recipient as its facts tell up to a moment: contracts and transfers by their ids, in the record's order."""
+    """A recipient as its facts tell up to a moment: contracts and transfers by their ids, in the record's order.
+
+    `pages` are those that name it to people, in the order in which they were first registered.
+    """
 
     id: str
     profile: Profile
@@ -108,6 +112,11 @@ class RecipientStanding(msgspec.Struct, frozen=True):
     transfers: dict[str, TransferStanding]
     engaged: dict[str, datetime]
     released: dict[str, datetime]
+    pages: tuple[Page, ...] = ()
+
+    def naming(self, at: datetime) -> tuple[Page, ...]:
+        """The pages that name it at a moment."""
+        return tuple(page for page in self.pages if page.begins <= at and (page.ends is None or at < page.ends))
 
     def state(self, at: datetime) -> State:
         """The best state that one of its contracts has; proposed without any."""
@@ -166,5 +175,8 @@ def _after(one: RecipientStanding, fact: Fact) -> RecipientStanding:
             return replace(one, engaged={**one.engaged, engaged.subprocessor: engaged.on}, released=left)
         case Released() as released:
             return replace(one, released={**one.released, released.subprocessor: released.on})
+        case Page() as page:
+            before = [other for other in one.pages if (other.url, other.begins) != (page.url, page.begins)]
+            return replace(one, pages=(*before, page))
         case _:
             return one

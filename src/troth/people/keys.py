@@ -2,12 +2,14 @@
 
 From its 32 random bytes HKDF-SHA-256 (RFC 5869) derives one key for each use: one for each kind of identifier, one for
 the keys of requests, one that wraps the keys of persons where no vault does, one for each data term whose values can be
-looked for, one each for links, codes and the cookie of a browser, and a check value that the database keeps, so that a
-database is never used with the key of another one. Whoever has the database and not this file can find nobody in it.
+looked for, one each for links, codes, the cookie of a browser and the secrets of endpoints, and a check value that the
+database keeps, so that a database is never used with the key of another one. Whoever has the database and not this file
+can find nobody in it.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -38,7 +40,9 @@ Random = Callable[[int], bytes]
 class IndexKey:
     """The derived keys. Holds no identifier."""
 
-    __slots__ = ("_kinds", "_requests", "_terms", "_values", "browsers", "check", "codes", "passes", "wrapping")
+    __slots__ = (
+        "_kinds", "_requests", "_terms", "_values", "browsers", "check", "codes", "endpoints", "passes", "wrapping",
+    )  # fmt: skip
 
     def __init__(self, seed: bytes) -> None:
         self._kinds = {kind: _derive(seed, f"identifier {kind}") for kind in KINDS}
@@ -49,6 +53,8 @@ class IndexKey:
         self.passes = _derive(seed, "passes", 64)
         self.codes = _derive(seed, "codes")
         self.browsers = _derive(seed, "browsers")
+        self._pseudonyms = _derive(seed, "pseudonyms")
+        self.endpoints = _derive(seed, "endpoints", 64)
         self.check = _derive(seed, "check")[:16].hex()
 
     def blind(self, identifier: Identifier) -> bytes:
@@ -62,6 +68,14 @@ class IndexKey:
         if key is None:
             key = self._terms[term] = _derive(self._values, f"value {term}")
         return hmac.digest(key, text.encode(), "sha256")
+
+    def pseudonym(self, recipient: str, person: str) -> str:
+        """What a recipient knows a person by: 26 letters and digits (RFC 4648 base32), the same each time.
+
+        Another recipient knows the person by another, and without this key nobody can tell that they are one.
+        """
+        digest = hmac.digest(self._pseudonyms, f"{recipient}\0{person}".encode(), "sha256")
+        return base64.b32encode(digest).decode().lower()[:26]
 
     def blind_request(self, key: str) -> bytes:
         """The blind form of a caller's key, which may say something about a person; 32 bytes."""

@@ -34,6 +34,8 @@ metadata = MetaData()
 _NAMED, _ERASED = "person IS NOT NULL", "erased_leaf IS NOT NULL"
 _WAITS, _DELIVERED = "state = 'waiting'", "state = 'delivered'"
 _EXPIRES, _BLIND = "expires_at IS NOT NULL", "blind IS NOT NULL"
+_LEASED = "lease IS NOT NULL"
+_RUNNING = "state = 'running'"
 
 # In SQLite only a column declared INTEGER is the row's own number; BIGINT would need an index beside the table.
 Number = BigInteger().with_variant(Integer(), "sqlite")
@@ -349,9 +351,7 @@ deliveries = Table(
     Column("acknowledged_at", BigInteger),
     Column("digest", Text),
     Column("why", Text),
-    Index(
-        "deliveries_waiting", "recipient", "next_at", "id", sqlite_where=text(_WAITS), postgresql_where=text(_WAITS)
-    ),
+    Index("deliveries_waiting", "recipient", "next_at", "id", sqlite_where=text(_WAITS), postgresql_where=text(_WAITS)),
     Index("deliveries_due", "due_at", sqlite_where=text(_DELIVERED), postgresql_where=text(_DELIVERED)),
     Index("deliveries_disclosure", "disclosure", "batch"),
     Index("deliveries_recipient", "recipient", "created_at"),
@@ -436,6 +436,145 @@ claim_facts = Table(
     Column("act", Text),
     Index("claim_facts_claim", "claim", "leaf"),
     comment="What was entered about claims, in the order of the record; `act` is what staff signed, where they had to.",
+)
+
+disclosures = Table(
+    "disclosures",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("recipient", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("product", Text),
+    Column("data", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("under", Text),
+    Column("identified", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("key", LargeBinary, unique=True),
+    Column("digest", LargeBinary),
+    Column("segment", Text),
+    Column("cursor", Text),
+    Column("steps", BigInteger, nullable=False),
+    Column("batches", BigInteger, nullable=False),
+    Column("asked", BigInteger),
+    Column("persons", BigInteger, nullable=False),
+    Column("released", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("why", Text),
+    Index("disclosures_created", "created_at", "id"),
+    Index("disclosures_recipient", "recipient", "created_at", "id"),
+    Index("disclosures_running", "created_at", sqlite_where=text(_RUNNING), postgresql_where=text(_RUNNING)),
+    comment="Each disclosure that was asked for: to whom, for what, and how far it came. No data, and nobody's name.",
+)
+
+disclosure_waiting = Table(
+    "disclosure_waiting",
+    metadata,
+    Column("disclosure", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("person", Text, nullable=False),
+    PrimaryKeyConstraint("disclosure", "position"),
+    Index("disclosure_waiting_person", "person"),
+    comment="The persons of a disclosure whose turn has not come yet.",
+)
+
+disclosure_batches = Table(
+    "disclosure_batches",
+    metadata,
+    Column("disclosure", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("leaf", BigInteger, nullable=False, unique=True),
+    Column("persons", BigInteger, nullable=False),
+    Column("released", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("disclosure", "number"),
+    comment="The parts in which a disclosure was made, each with its entry in the record and the root of its lines.",
+)
+
+disclosed = Table(
+    "disclosed",
+    metadata,
+    Column("leaf", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("disclosure", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("person", Text),
+    Column("pseudonym", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("statements", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("withheld", Text),
+    Column("withheld_at", BigInteger),
+    Column("commitment", LargeBinary, nullable=False),
+    Column("opening", LargeBinary),
+    Column("erased_leaf", BigInteger),
+    PrimaryKeyConstraint("leaf", "position"),
+    Index("disclosed_person", "person"),
+    Index("disclosed_recipient", "recipient", "pseudonym"),
+    Index("disclosed_erased", "erased_leaf", sqlite_where=text(_ERASED), postgresql_where=text(_ERASED)),
+    comment="Who received which data of whom, line by line. Of who was erased the line stays, and says of nobody.",
+)
+
+mail_bodies = Table(
+    "mail_bodies",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    comment="Messages on their way, each under a key of its own that lies sealed in the lines of its recipients.",
+)
+
+mail_queue = Table(
+    "mail_queue",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("message", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("person", Text),
+    Column("leaf", BigInteger),
+    Column("stream", Text, nullable=False),
+    Column("destination", LargeBinary, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("reply", Text),
+    Column("lease", Text),
+    Column("leased_until", BigInteger),
+    Index("mail_queue_next", "state", "next_at"),
+    Index("mail_queue_body", "body"),
+    Index("mail_queue_message", "message"),
+    Index("mail_queue_lease", "lease", sqlite_where=text(_LEASED), postgresql_where=text(_LEASED)),
+    Index("mail_queue_person", "person", sqlite_where=text(_NAMED), postgresql_where=text(_NAMED)),
+    comment="Who gets which message, until it is handed over: the addresses sealed, the domain as an HMAC.",
+)
+
+mail_sent = Table(
+    "mail_sent",
+    metadata,
+    Column("leaf", Number, primary_key=True, autoincrement=False),
+    Column("message", Text, nullable=False),
+    Column("person", Text),
+    Column("stream", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Index("mail_sent_at", "stream", "at"),
+    Index("mail_sent_message", "message"),
+    Index("mail_sent_person", "person", sqlite_where=text(_NAMED), postgresql_where=text(_NAMED)),
+    comment="What was mailed to whom, or withheld, and what became of it; `leaf` is the entry that says so.",
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -41,7 +41,8 @@ class IndexKey:
     """The derived keys. Holds no identifier."""
 
     __slots__ = (
-        "_kinds", "_requests", "_terms", "_values", "browsers", "check", "codes", "endpoints", "passes", "wrapping",
+        "_kinds", "_pseudonyms", "_requests", "_terms", "_values", "browsers", "check", "codes", "endpoints", "passes",
+        "wrapping",
     )  # fmt: skip
 
     def __init__(self, seed: bytes) -> None:

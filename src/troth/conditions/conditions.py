@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from troth.conditions.entering import NOTICE
 from troth.conditions.facts import RecipientError
@@ -27,7 +27,19 @@ class Condition(Protocol):
     """What answers for one condition: a room that keeps what it depends on."""
 
     def holds(self, sharing: Sharing) -> bool:
-        """Whether the condition holds for a sharing. What cannot be known now raises, and is no yes."""
+        """Whether the condition holds for a sharing. What cannot be known now raises, and is no yes.
+
+        One that holds for certain persons only has a method `persons`, too: see `Limited`.
+        """
+        ...
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """A condition that may hold for certain persons only, such as those that a court names."""
+
+    def persons(self, sharing: Sharing) -> frozenset[str] | None:
+        """The ids of the persons for whom the condition holds, if it does; None: for everybody."""
         ...
 
 
@@ -46,13 +58,16 @@ class Conditions:
         if CONTRACT in self._others:
             raise ValueError("The register answers for `contract`, and nothing else does.")
 
-    def given(self, *, recipient: str, data: str, purpose: str, version: str, at: datetime) -> frozenset[str]:
+    def given(
+        self, *, recipient: str, data: str, purpose: str, version: str, at: datetime, under: str | None = None
+    ) -> frozenset[str]:
         """The conditions that hold for a sharing at a moment, as a question of the decision point takes them.
 
         Where statements about it speak of a transfer to a country of the recipient and the basis does not stand, none
-        do: what may not go there (GDPR article 44) is not made lawful by a contract. RecipientError: no such version.
+        do: what may not go there (GDPR article 44) is not made lawful by a contract. Some may hold for certain persons
+        only: see `limits`. RecipientError: no such version.
         """
-        sharing = self._sharing(recipient, data, purpose, version, at)
+        sharing = self._sharing(recipient, data, purpose, version, at, under)
         known = self.register.standing(at)
         if transfer_lacks(known, sharing):
             return frozenset()
@@ -61,13 +76,30 @@ class Conditions:
             found.add(CONTRACT)
         return frozenset(found)
 
-    def explain(self, *, recipient: str, data: str, purpose: str, version: str, at: datetime) -> tuple[Lack, ...]:
+    def limits(
+        self, *, recipient: str, data: str, purpose: str, version: str, at: datetime, under: str | None = None
+    ) -> dict[str, frozenset[str]]:
+        """The conditions that hold for certain persons only, with the ids of these; for anybody else they do not hold.
+
+        RecipientError: no such version.
+        """
+        sharing = self._sharing(recipient, data, purpose, version, at, under)
+        found = {}
+        for name, other in self._others.items():
+            persons = other.persons(sharing) if isinstance(other, Limited) else None
+            if persons is not None:
+                found[name] = persons
+        return found
+
+    def explain(
+        self, *, recipient: str, data: str, purpose: str, version: str, at: datetime, under: str | None = None
+    ) -> tuple[Lack, ...]:
         """What a sharing lacks by the statements that speak of it, and when that ended; empty if it lacks nothing.
 
         A gate that shares refuses what lacks the basis of a transfer (`condition` is then `transfer`), also where the
         statement is not given under any condition. Claims are left to the decision. RecipientError: no such version.
         """
-        sharing = self._sharing(recipient, data, purpose, version, at)
+        sharing = self._sharing(recipient, data, purpose, version, at, under)
         known = self.register.standing(at)
         one = known.get(recipient)
         kind = one.profile.kind if one is not None else None
@@ -103,9 +135,11 @@ class Conditions:
         one = self.register.standing().get(recipient)
         return recipient if one is None else one.profile.kind
 
-    def _sharing(self, recipient: str, data: str, purpose: str, version: str, at: datetime) -> Sharing:
+    def _sharing(  # noqa: PLR0917
+        self, recipient: str, data: str, purpose: str, version: str, at: datetime, under: str | None
+    ) -> Sharing:
         found = self._version(version)
-        return Sharing(recipient=recipient, data=data, purpose=purpose, version=found, at=at)
+        return Sharing(recipient=recipient, data=data, purpose=purpose, version=found, at=at, under=under)
 
     def _version(self, id: str) -> Version:
         versions = {version.id: version for version in self.policy.versions}

@@ -42,13 +42,17 @@ LACKS: dict[str, str] = {
 
 
 class Sharing(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked about: data for a purpose to a recipient, by a version of the policy, at a moment."""
+    """What is asked about: data for a purpose to a recipient, by a version of the policy, at a moment.
+
+    `under` is the id of what it is done for, such as a legal request, for the conditions that depend on one.
+    """
 
     recipient: str
     data: str
     purpose: str
     version: Version
     at: datetime
+    under: str | None = None
 
 
 class Lack(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, or_, select, union
 
 from troth.people.errors import UnknownPersonError
 from troth.record.commitment import Opening, new_event, new_salt
@@ -27,11 +27,16 @@ from troth.record.kinds import make_entry, make_opening
 from troth.record.log import append
 from troth.store import Unit
 from troth.store.schema import (
+    case_facts,
+    case_persons,
     choice_changes,
     choices,
     codes,
+    disclosed,
+    disclosure_waiting,
     identifiers,
     items,
+    notices,
     openings,
     outbox,
     person_links,
@@ -46,8 +51,8 @@ ERASED_AT_ONCE = 10_000  # persons in one transaction: others that write wait fo
 GREAT_MANY, GREAT_MANY_AT_ONCE = 100_000, 50_000
 SLOTS = 100  # persons in one statement, which is compiled once
 TABLES = (
-    "choice_changes", "choices", "codes", "identifiers", "items", "openings", "outbox", "person_links", "persons",
-    "requests",
+    "case_facts", "case_persons", "choice_changes", "choices", "codes", "disclosed", "disclosure_waiting",
+    "identifiers", "items", "notices", "openings", "outbox", "person_links", "persons", "requests",
 )  # fmt: skip
 
 _slots: list[BindParameter[str]] = [bindparam(f"id{number}") for number in range(SLOTS)]
@@ -71,6 +76,10 @@ _GONE = select(persons.c.id).where(persons.c.erased_leaf == bindparam("of_leaf")
 _THEIR_BLINDS = select(identifiers.c.blind).where(identifiers.c.person.in_(_GONE))
 # What the record says of somebody else who had an identifier of theirs once.
 _LEAVES_ABOUT_THEM = select(person_links.c.leaf).where(person_links.c.other.in_(_GONE))
+_THEIR_CASES = union(
+    select(case_persons.c.subject).where(case_persons.c.person.in_(_GONE)),
+    select(notices.c.subject).where(notices.c.person.in_(_GONE)),
+)
 DELETIONS = (
     codes.delete().where(codes.c.blind.in_(_THEIR_BLINDS)),
     identifiers.delete().where(identifiers.c.person.in_(_GONE)),
@@ -83,6 +92,15 @@ DELETIONS = (
     requests.delete().where(requests.c.person.in_(_GONE)),
     outbox.delete().where(outbox.c.person.in_(_GONE)),
     items.delete().where(items.c.person.in_(_GONE)),
+    # Whom a case is about is committed to under a salt, which goes with the first of them.
+    case_facts.update().where(case_facts.c.subject.in_(_THEIR_CASES)).values(people_salt=None),
+    case_persons.delete().where(case_persons.c.person.in_(_GONE)),
+    notices.delete().where(notices.c.person.in_(_GONE)),
+    disclosure_waiting.delete().where(disclosure_waiting.c.person.in_(_GONE)),
+    # Who received something has to be told, and knows them by the pseudonym alone: it goes once that is done.
+    disclosed.update()
+    .where(disclosed.c.person.in_(_GONE))
+    .values(person=None, opening=None, erased_leaf=bindparam("of_leaf")),
 )
 
 

@@ -272,6 +272,16 @@ KINDS: dict[str, Kind] = {
             ),
         ),
         Kind(
+            "claim",
+            "Something was entered about a claim to a programme or framework: a draft, an assessment, a signature.",
+            (
+                Field("claim", "id", "the id of the claim"),
+                Field("change", "id", "what was entered, such as assessed or signed"),
+                Field("said", "text", "what it says, as JSON, without what might be about a person"),
+                Field("act", "text", "SHA-256 of what staff signed for it, as hex digits; empty if nobody had to"),
+            ),
+        ),
+        Kind(
             "used",
             "Values were released for a purpose within a minute that is over.",
             (

@@ -31,7 +31,7 @@ def check(policy: Policy, one: ClaimStanding, said: Said, at: datetime) -> None:
     known = dict.fromkeys(claim.id for version in policy.versions for claim in version.claims)
     if one.id not in known:
         raise ClaimError(
-            f"No version of the policy makes the claim '{one.id}'.{_near(one.id, known)} Declare it under `claims:` first."
+            f"No version of the policy makes the claim '{one.id}'.{_near(one.id, known)} Declare it under `claims:`."
         )
     match said:
         case Drafted():

@@ -123,13 +123,11 @@ class ClaimStanding(msgspec.Struct, frozen=True):
         return min((days for days in WARNINGS if left <= timedelta(days=days)), default=None)
 
     def carried_since(self, at: datetime) -> datetime:
-        """Since when signatures have carried it without a gap until a moment at which one does."""
+        """Since when signatures carry it without a gap until a moment; that moment if none does."""
         moment = at
         while found := [one.said.begins for one in self.signings if one.said.begins < moment <= one.end]:
             moment = min(found)
-        return (
-            min((one.said.begins for one in self.signings if one.carries(at)), default=at) if moment == at else moment
-        )
+        return moment
 
     def carried_until(self, at: datetime) -> datetime:
         """Until when signatures carry it without a gap from a moment on; that moment if none does."""

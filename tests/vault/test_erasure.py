@@ -24,10 +24,10 @@ from troth.record.kinds import read_entry
 from troth.record.log import Log, open_log
 from troth.record.reader import RecordReader
 from troth.record.verification import verify_record
-from troth.store import StoreUnavailableError, open_store
+from troth.store import StoreUnavailableError, Unit, open_store
 from troth.store import store as store_module
 from troth.store.backup import backup, restore
-from troth.store.schema import metadata
+from troth.store.schema import case_facts, case_persons, metadata, notices
 from troth.store.scrub import scrub
 from troth.vault import Vault, open_vault
 from troth.vault import vault as vault_module
@@ -44,6 +44,24 @@ def log(vault: Vault, keys: Path) -> Log:
     return open_log(vault.store, keys)
 
 
+def in_a_case(vault: Vault, person: str) -> bytes:
+    """A legal request about somebody, of whom they were told; the salt by which the record tells whom it is about."""
+    leaf, salt = int(person[:7], 16), bytes.fromhex(person) * 2
+    fact = {"leaf": leaf, "event": person[:8], "salt": b"s", "sort": "legal", "subject": person[:8], "what": "received",
+            "said": "{}", "at": 1, "staff": None, "act": None, "people": "p", "people_salt": salt}  # fmt: skip
+
+    def work(unit: Unit) -> None:
+        unit.change(case_facts.insert().values(fact))
+        unit.change(case_persons.insert().values(subject=person[:8], person=person))
+        unit.change(notices.insert().values(subject=person[:8], person=person, at=1, how="page"))
+
+    with vault.store.read() as connection:
+        there = connection.execute(text("SELECT 1 FROM case_facts WHERE leaf = :leaf"), {"leaf": leaf}).first()
+    if there is None:  # who lives twice is in it once
+        vault.store.write(work)
+    return salt
+
+
 def live(vault: Vault, who: Identifier = ANN, browser: Identifier = BROWSER) -> tuple[str, list[bytes]]:
     """Everything that somebody can do; the id, and what must be found nowhere once they are erased."""
     people = vault.people
@@ -57,6 +75,7 @@ def live(vault: Vault, who: Identifier = ANN, browser: Identifier = BROWSER) -> 
         request_code(people, who)
     id = people.find(who)
     assert id is not None
+    case = in_a_case(vault, id)
     with vault.store.read() as connection:
         rows = connection.execute(
             text("SELECT id, sealing_key FROM persons WHERE id = :id OR merged_into = :id"), {"id": id}
@@ -66,7 +85,7 @@ def live(vault: Vault, who: Identifier = ANN, browser: Identifier = BROWSER) -> 
         openings = connection.execute(text("SELECT leaf, sealed FROM openings WHERE person IN (SELECT id FROM persons WHERE id = :id OR merged_into = :id)"), {"id": id}).all()  # fmt: skip  # noqa: E501
         sealed = [bytes(row.sealed) for row in openings]
         sealed += [bytes(row.sealed) for row in connection.execute(text("SELECT sealed FROM items WHERE person = :id"), {"id": id})]  # fmt: skip  # noqa: E501
-    traces = [who.value.encode(), browser.value.encode(), b"Name of " + who.value.encode(), *wrapped.values()]
+    traces = [case, who.value.encode(), browser.value.encode(), b"Name of " + who.value.encode(), *wrapped.values()]
     traces += [people.key.blind(who), people.key.blind(browser), people.key.blind_value(EMAIL, who.value), *sealed]
     traces += [vault.ring.unwrap(person, key) for person, key in wrapped.items()]
     traces += [opening_of(people, row.leaf).salt for row in openings]

@@ -7,7 +7,7 @@ revision = "0015"
 down_revision = "0014"
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-UNSAMPLED = (("case_facts", "said"), ("case_facts", "people_salt"))  # see revision 0010
+UNSAMPLED = (("case_facts", "said"), ("case_facts", "salt"), ("case_facts", "people_salt"))  # see revision 0010
 
 
 def upgrade() -> None:

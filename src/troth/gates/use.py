@@ -11,26 +11,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import bindparam, select
 
 from troth.decision.bits import Choices
 from troth.decision.point import DecisionPoint
 from troth.decision.question import REASONS, Decision, QuestionError
 from troth.gates.counts import Counts, Released
 from troth.gates.errors import GateError
+from troth.gates.held import Held, Part
 from troth.people import ChoiceIndex
-from troth.people.changes import ACCEPTED
 from troth.people.reading import Who
-from troth.store.schema import choices
 from troth.vault import Opener, SealedItem, Vault
 
 MOST_PERSONS = 10_000
 MOST_DATA = 50
 ANYBODY = "anybody"  # the service that a release is counted for where callers need no key
-
-AGREED = select(choices.c.person, choices.c.version).where(
-    choices.c.choice == ACCEPTED, choices.c.state == "in", choices.c.person.in_(bindparam("persons", expanding=True))
-)
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +80,7 @@ class Using:
         self._vault = vault
         self._point = point
         self._index = index
+        self._held = Held(vault, point.policy)
         self._counts = Counts(vault.people.store)
 
     def use(self, wanted: Purpose, whos: Sequence[Who] | Segment) -> Used:
@@ -96,18 +91,19 @@ class Using:
         """
         at = self._vault.people.store.clock()
         self._check(wanted, whos, at)
-        terms = self._terms(wanted.data)
+        held = self._held
+        terms = held.terms(wanted.data)
         following: str | None = None
         if isinstance(whos, Segment):
-            found = self._of_segment(whos, terms)
+            found = held.of_part(Part(whos.statement, whos.product), terms, whos.after, whos.limit)
             asked: list[str | None] = list(found)
             if len(found) == whos.limit:
                 following = asked[-1]
         else:
             known = self._vault.people.find_all(whos)
             asked = [known.get(who) for who in whos]
-            found = self._held([person for person in asked if person is not None], terms)
-        agreed = self._agreed([person for person in asked if person is not None])
+            found = held.of([person for person in asked if person is not None], terms)
+        agreed = held.agreed([person for person in asked if person is not None])
         holders = (item.sealed_for for items in found.values() for item in items)
         release = _Release(self._vault.opener(holders), self._point, wanted, at)
         persons = tuple(self._one(release, person, found, agreed) for person in asked)
@@ -127,50 +123,6 @@ class Using:
                 self._point.decide(action="use", data=data, purpose=wanted.purpose, product=wanted.product, at=at)
             except QuestionError as problem:
                 raise GateError(problem.code, problem.message, field=problem.field) from None
-
-    def _terms(self, data: Iterable[str]) -> list[str]:
-        """The data terms under which something asked for can lie: those asked for, and what is below them."""
-        found: dict[str, None] = {}
-        for version in self._point.policy.versions:
-            vocabulary = version.vocabulary
-            for term in vocabulary.slugs("data"):
-                if set(vocabulary.path("data", term)) & set(data):
-                    found[term] = None
-        return list(found)
-
-    # --- what is held -------------------------------------------------------------------------------------------------
-
-    def _held(self, persons: Sequence[str], terms: Sequence[str]) -> dict[str, list[SealedItem]]:
-        found: dict[str, list[SealedItem]] = {person: [] for person in persons}
-        for item in self._vault.read(list(found), terms):
-            found[item.person].append(item)
-        return found
-
-    def _of_segment(self, segment: Segment, terms: Sequence[str]) -> dict[str, list[SealedItem]]:
-        """The items of the next persons of a segment. One item puts a person into it, and then all of theirs are."""
-        found: dict[str, list[SealedItem]] = {}
-        after = segment.after
-        while len(found) < segment.limit:
-            some: dict[str, list[SealedItem]] = {}
-            for item in self._vault.read(None, terms, after=after, limit=segment.limit):
-                some.setdefault(item.person, []).append(item)
-            if not some:
-                break
-            for person, items in some.items():
-                after = person
-                if any(_in_segment(segment, item) for item in items):
-                    found[person] = items
-                if len(found) == segment.limit:
-                    break
-        return found
-
-    def _agreed(self, persons: Sequence[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        with self._vault.people.store.read() as connection:
-            for start in range(0, len(persons), 500):
-                rows = connection.execute(AGREED, {"persons": list(persons[start : start + 500])})
-                found.update((str(row.person), str(row.version)) for row in rows)
-        return found
 
     def _one(
         self, release: _Release, person: str | None, found: Mapping[str, list[SealedItem]], agreed: Mapping[str, str]
@@ -232,10 +184,6 @@ class _Release:
             for term in terms
             for version in self._point.policy.versions
         )
-
-
-def _in_segment(segment: Segment, item: SealedItem) -> bool:
-    return segment.statement in (None, item.statement) and segment.product in (None, item.product)
 
 
 def _refusal(data: str, decision: Decision) -> Refusal:

@@ -466,6 +466,7 @@ disclosures = Table(
     Column("refused", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
+    Column("outcome", Text, nullable=False),
     Column("why", Text),
     Index("disclosures_created", "created_at", "id"),
     Index("disclosures_recipient", "recipient", "created_at", "id"),
@@ -575,6 +576,43 @@ mail_sent = Table(
     Index("mail_sent_message", "message"),
     Index("mail_sent_person", "person", sqlite_where=text(_NAMED), postgresql_where=text(_NAMED)),
     comment="What was mailed to whom, or withheld, and what became of it; `leaf` is the entry that says so.",
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address", LargeBinary, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    PrimaryKeyConstraint("address", "scope"),
+    comment="Which addresses get no mail of which kind: an HMAC of the address. It outlives the person whose it was.",
+)
+
+mail_credentials = Table(
+    "mail_credentials",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("stream", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("revoked_at", BigInteger),
+    comment="Who may submit mail: the stream that it is of, and the SHA-256 of the secret.",
+)
+
+mail_returns = Table(
+    "mail_returns",
+    metadata,
+    Column("day", BigInteger, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    PrimaryKeyConstraint("day", "stream", "what", "status", "source"),
+    comment="How much came back of mail, day by day: bounces, complaints, opt-outs. It says nothing of anybody.",
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -47,6 +47,7 @@ def upgrade() -> None:
         sa.Column("refused", sa.BigInteger, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("ended_at", sa.BigInteger),
+        sa.Column("outcome", sa.Text, nullable=False),
         sa.Column("why", sa.Text),
     )
     op.create_index("disclosures_created", "disclosures", ["created_at", "id"])

@@ -1,0 +1,1 @@
+"""Disclosures as files: made by a job in bounded memory, encrypted to the recipient, fetched over a single-use link."""

@@ -38,14 +38,7 @@ def applied(policy: Policy, claims: Mapping[str, ClaimStanding], at: datetime) -
 
 def moments(claims: Mapping[str, ClaimStanding], at: datetime) -> datetime | None:
     """The next moment after `at` from which `applied` may give something else; None if there is none."""
-    found: set[datetime] = set()
-    for one in claims.values():
-        for signing in one.signings:
-            found |= {signing.said.begins, signing.end}
-        found |= {turn[0] for turn in one.turns}
-        if one.voided is not None:
-            found.add(one.voided.on)
-    return min((moment for moment in found if moment > at), default=None)
+    return min((moment for one in claims.values() for moment in _turns(one) if moment > at), default=None)
 
 
 def _applied(version: Version, claims: Mapping[str, ClaimStanding], at: datetime) -> Version:
@@ -73,35 +66,50 @@ def _narrowed(claim: Claim, one: ClaimStanding, at: datetime) -> Claim:
     return msgspec.structs.replace(claim, since=begins, void=void)
 
 
+def _turns(one: ClaimStanding) -> list[datetime]:
+    """The moments at which it may begin or cease to hold, in their order: between two of them nothing changes."""
+    found = {turn[0] for turn in one.turns} | ({one.voided.on} if one.voided is not None else set())
+    for signing in one.signings:
+        found |= {signing.said.begins, signing.end}
+    return sorted(found)
+
+
 def _between(one: ClaimStanding, at: datetime) -> tuple[datetime, datetime | None, str]:
-    """From when until when it stands, and why it ends; what lies further away than the next change is left out."""
-    state = one.state(at)
-    if state in ("current", "due"):
-        ends, why = one.carried_until(at), WHYS["lapsed"]
-        for on, suspended, reason in one.turns:
-            if suspended and at < on < ends:
-                ends, why = on, reason or WHYS["suspended"]
-                break
-        return _since(one, at), ends, why
-    if state == "signed":
-        begins = min(signing.said.begins for signing in one.signings if at < signing.said.begins < signing.end)
-        return begins, one.carried_until(begins), WHYS["lapsed"]
-    if state in ("draft", "assessed"):
-        return NEVER, None, ""
-    if state == "suspended":
-        since, reason = one.suspension(at) or (at, "")
-        return _first(one), since, reason or WHYS[state]
-    if state == "void" and one.voided is not None:
-        return _first(one), one.voided.on, one.voided.why or WHYS[state]
-    latest = max((signing for signing in one.signings if signing.said.begins <= at), key=lambda each: each.end)
-    return _first(one), latest.end, latest.why or WHYS[state]
+    """From when until when it holds, and why it ends then: now, else before, else the next time that is known of."""
+    turns = _turns(one)
+    before = [turn for turn in turns if turn <= at]
+    if not one.holds(at):
+        held = [turn for turn in before if one.holds(turn)]
+        if held:
+            ended = next(turn for turn in before if turn > held[-1])
+            return _since(one, held), ended, _why(one, ended)
+        begins = next((turn for turn in turns if turn > at and one.holds(turn)), None)
+        if begins is None:
+            return NEVER, None, ""
+        at = begins
+        before = [turn for turn in turns if turn <= at]
+    ends = next((turn for turn in turns if turn > at and not one.holds(turn)), None)
+    return _since(one, before), ends, _why(one, ends)
 
 
-def _since(one: ClaimStanding, at: datetime) -> datetime:
-    """Since when it has stood: the last reinstatement, if there was one since signatures began to carry it."""
-    back = [on for on, suspended, _ in one.turns if not suspended and on <= at]
-    return max([one.carried_since(at), *back])
+def _since(one: ClaimStanding, before: list[datetime]) -> datetime:
+    """Since when it has held without a gap until the last of these moments."""
+    since = before[-1]
+    for turn in reversed(before):
+        if not one.holds(turn):
+            break
+        since = turn
+    return since
 
 
-def _first(one: ClaimStanding) -> datetime:
-    return min((signing.said.begins for signing in one.signings), default=NEVER)
+def _why(one: ClaimStanding, ended: datetime | None) -> str:
+    """Why it holds no longer from a moment on."""
+    if ended is None:
+        return ""
+    if one.voided is not None and one.voided.on <= ended:
+        return one.voided.why or WHYS["void"]
+    suspension = one.suspension(ended)
+    if suspension is not None and one.signing(ended) is not None:
+        return suspension[1] or WHYS["suspended"]
+    whys = [signing.why for signing in one.signings if signing.ended == ended and signing.why]
+    return whys[0] if whys else WHYS.get(one.state(ended), WHYS["lapsed"])

@@ -122,13 +122,6 @@ class ClaimStanding(msgspec.Struct, frozen=True):
         left = min(ends) - at
         return min((days for days in WARNINGS if left <= timedelta(days=days)), default=None)
 
-    def carried_since(self, at: datetime) -> datetime:
-        """Since when signatures carry it without a gap until a moment; that moment if none does."""
-        moment = at
-        while found := [one.said.begins for one in self.signings if one.said.begins < moment <= one.end]:
-            moment = min(found)
-        return moment
-
     def carried_until(self, at: datetime) -> datetime:
         """Until when signatures carry it without a gap from a moment on; that moment if none does."""
         moment = at

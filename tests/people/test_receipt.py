@@ -56,6 +56,8 @@ def every_sort_of_change(people: People, clock: Clock) -> list[Change]:
     people.choose(ANN, {"marketing.news": "unset"}, how="page")
     people.choose(BOB, {"analytics": "out"}, how="staff", staff="Zoë <s1>")
     people.refuse_everything(BOB, how="one-click")
+    people.choose(BOB, {"marketing": "out"}, how="mail")
+    people.choose(BOB, {"marketing.news": "out"}, how="complaint")
     people.signal(COOKIE)
     clock.move(days=3)
     people.link(ANN, COOKIE)

@@ -19,7 +19,9 @@ from troth.store import Unit
 from troth.store.schema import choice_changes, choices, from_micros, openings, to_micros
 
 Actor = Literal["person", "signal", "staff", "policy"]
-How = Literal["banner", "page", "link", "one-click", "signal", "staff", "import", "merge", "unlink", "lapse"]
+How = Literal[
+    "banner", "page", "link", "one-click", "mail", "complaint", "signal", "staff", "import", "merge", "unlink", "lapse",
+]  # fmt: skip
 STATES: tuple[State, ...] = get_args(State)
 HOWS: tuple[How, ...] = get_args(How)
 TOPIC = "choice"

@@ -26,6 +26,8 @@ HOWS = {
     "page": "by the person, on a page",
     "link": "by the person, with a link",
     "one-click": "by the person, with one click",
+    "mail": "by the person, in a message to us",
+    "complaint": "by the person, who reported a message as unwanted",
     "signal": "by a signal of the browser",
     "staff": "by staff",
     "import": "imported",

@@ -48,6 +48,7 @@ from troth.store import Store, Unit
 
 T = TypeVar("T")
 IMPORTED_AT_ONCE = 100  # records in one transaction
+WAYS = ("banner", "page", "link", "one-click", "mail", "complaint", "staff")  # how somebody chooses
 
 
 class Follower(Protocol):
@@ -134,8 +135,9 @@ class People:
     ) -> tuple[Change, ...]:
         """Set choices to in or out, or take them back (unset); the changes, once they are durable and in force.
 
-        `how` is banner, page, link, one-click or staff (then `staff` names who). `version` is the one that the person
-        saw; without it, the one in force. The same `key` with the same request is done once and answered again.
+        `how` is banner, page, link, one-click, mail, complaint or staff (then `staff` names who). `version` is the one
+        that the person saw; without it, the one in force. The same `key` with the same request is done once and
+        answered again.
         ChoiceError: something that the policy does not know. OtherRequestError: the key came with another request.
         """
         check_states(states)
@@ -329,8 +331,8 @@ class People:
             whose = who if isinstance(who, str) else [who.kind, self.key.blind(who).hex()]
             wanted = None if states is None else dict(states)
             request = Request(self.key, key, [whose, wanted, how, staff, product, version])
-        if how not in ("banner", "page", "link", "one-click", "staff"):
-            raise ChoiceError(f"'{how}' is not a way of choosing: banner, page, link, one-click, staff.")
+        if how not in WAYS:
+            raise ChoiceError(f"'{how}' is not a way of choosing: {', '.join(WAYS)}.")
         if (how == "staff") != (staff is not None) or staff == "":
             raise ChoiceError("What staff does for a person names who did it, and only that does.")
 

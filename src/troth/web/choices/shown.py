@@ -22,6 +22,8 @@ HOWS = {
     "page": "on this page",
     "link": "through a link in a message",
     "one-click": "with one click in your mail program",
+    "mail": "in a message to us",
+    "complaint": "when you reported a message as unwanted",
     "signal": "by a signal of your browser",
     "staff": "through our staff",
     "import": "elsewhere, before it came here",

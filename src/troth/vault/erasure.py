@@ -8,8 +8,8 @@ key.
 
 The opening of the entry `erased` is given to the caller once and kept nowhere: it is the person's proof.
 
-Where something has to outlive an erasure, as the wish to get no mail at an address, it belongs to `erase_some`: it must
-be derived from the identifiers there, before they go.
+What has to outlive an erasure, the wish to get no mail at an address, is derived from the identifiers and choices in the
+same transaction, before they go: see `people/suppressions.py`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import msgspec
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, or_, select, union
 
 from troth.people.errors import UnknownPersonError
+from troth.people.suppressions import Keeping
 from troth.record.commitment import Opening, new_event, new_salt
 from troth.record.kinds import make_entry, make_opening
 from troth.record.log import append
@@ -80,6 +81,12 @@ _THEIR_CASES = union(
     select(case_persons.c.subject).where(case_persons.c.person.in_(_GONE)),
     select(notices.c.subject).where(notices.c.person.in_(_GONE)),
 )
+REFUSED = (
+    select(identifiers.c.blind, choices.c.choice)
+    .join_from(identifiers, choices, identifiers.c.person == choices.c.person)
+    .where(identifiers.c.kind == "email", choices.c.state == "out", identifiers.c.person.in_(_GONE))
+    .order_by(identifiers.c.blind, choices.c.choice)
+)
 DELETIONS = (
     codes.delete().where(codes.c.blind.in_(_THEIR_BLINDS)),
     identifiers.delete().where(identifiers.c.person.in_(_GONE)),
@@ -129,10 +136,18 @@ class Erasure(msgspec.Struct, frozen=True):
 
 
 def erase_some(
-    unit: Unit, erasures: Erasures, ids: Sequence[str], staff: str | None, reason: str, *, again: bool = False
+    unit: Unit,
+    erasures: Erasures,
+    ids: Sequence[str],
+    staff: str | None,
+    reason: str,
+    *,
+    keeping: Keeping,
+    again: bool = False,
 ) -> Erased | None:
     """Erase persons in a unit of work; None when all of them were erased before.
 
+    `keeping` keeps that their addresses get no mail that they refused.
     `again`: their lines are in `erasures` already, and who is not in this copy of the database is passed over.
     UnknownPersonError: there never was such a person.
     """
@@ -158,6 +173,7 @@ def erase_some(
     leaf = append(unit, make_entry("erased", event, unit.at, values, salt))
     for some in _in_slots(everyone):
         unit.change(MARK, {**some, "new_at": to_micros(unit.at), "new_leaf": leaf})
+    keeping.keep(unit, ((bytes(blind), str(choice)) for blind, choice in unit.rows(REFUSED, {"of_leaf": leaf})))
     for deletion in DELETIONS:
         unit.change(deletion, {"of_leaf": leaf})
     if not again:

@@ -18,6 +18,7 @@ from troth.people.errors import UnknownPersonError
 from troth.people.identifiers import Identifier
 from troth.people.people import People
 from troth.people.reading import Who
+from troth.people.suppressions import Keeping
 from troth.store import Store, StoreUnavailableError, Unit
 from troth.store.schema import items, persons, to_micros
 from troth.vault.erasure import (
@@ -257,9 +258,10 @@ class Vault:
         at_once = ERASED_AT_ONCE if len(ids) < GREAT_MANY else GREAT_MANY_AT_ONCE
         for start in range(0, len(ids), at_once):
             some = ids[start : start + at_once]
-            erased = self.people.write(
-                partial(erase_some, erasures=self._erasures, ids=some, staff=staff, reason=reason)
+            work = partial(
+                erase_some, erasures=self._erasures, ids=some, staff=staff, reason=reason, keeping=self._keeping()
             )
+            erased = self.people.write(work)
             if erased is not None:
                 yield erased
 
@@ -273,7 +275,10 @@ class Vault:
         persons = 0
         for start in range(0, len(ids), ERASED_AT_ONCE):
             some = ids[start : start + ERASED_AT_ONCE]
-            work = partial(erase_some, erasures=self._erasures, ids=some, staff=None, reason="restored", again=True)
+            work = partial(
+                erase_some, erasures=self._erasures, ids=some, staff=None, reason="restored", keeping=self._keeping(),
+                again=True,
+            )  # fmt: skip
             erased = self.people.write(work)
             persons += erased.persons if erased is not None else 0
         if ids:
@@ -281,6 +286,9 @@ class Vault:
         if persons:
             self.scrub()
         return persons
+
+    def _keeping(self) -> Keeping:
+        return Keeping(self.people.key, self.people.policy)
 
     def _ids(self, whos: Sequence[Who]) -> list[str]:
         found = self.people.find_all(who for who in whos if isinstance(who, Identifier))

@@ -15,6 +15,7 @@ from troth.cli import (
     exchange,
     init,
     key,
+    mail,
     naming,
     notice,
     people,
@@ -48,6 +49,7 @@ people.people.command("import")(exchange.import_)
 app.add_typer(people.people, name="people")
 app.add_typer(naming.recipient, name="recipient")
 app.add_typer(key.key, name="key")
+app.add_typer(mail.mail, name="mail")
 app.add_typer(vault.vault, name="vault")
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

@@ -48,6 +48,7 @@ def test_the_list_is_for_machines_and_names_no_contact(register: Register, polic
         "countries": ["DE"], "state": "in force", "statements": ["post"], "data": ["contact"],
         "purposes": ["service.notice", "service.payment"], "safeguards": ["tls"], "since": "2020-03-01T00:00:00Z",
         "until": "2020-06-09T00:00:00Z", "transfers": [], "subprocessors": ["press"],
+        "pages": [],
     }  # fmt: skip
     assert listed["club"]["state"] is None
     assert listed["press"]["declared"] is False

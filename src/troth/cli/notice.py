@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from troth.cli.record import opened_log, store_exists
-from troth.cli.terminal import fail, moment, out, read_policy
+from troth.cli.terminal import configured, fail, moment, out, read_policy
 
 
 def notice(
@@ -59,5 +59,5 @@ def _write(policy: Path | None, directory: Path, when: datetime) -> list[Path]:
             published = published_policy(log.store)
             if published is not None:
                 log.sign()
-                return write_published_site(log, published, directory, when)
+                return write_published_site(log, published, directory, when, configured().site)
     return write_site(read_policy(policy), directory, when)

@@ -11,9 +11,15 @@ from datetime import datetime
 
 import msgspec
 
-from troth.conditions.standing import RecipientStanding, State
+from troth.conditions.standing import GIVING, RecipientStanding, State
 from troth.conditions.stated import statements_about
 from troth.policy.model import TransferBasis, Version
+
+# The kinds whose members are told of one by one, whether the policy names them or not, before a contract too.
+NAMED = ("processor", "group", "joint", "self")
+# Those whose members are not, unless the policy names them: that an authority asked may have to be secret, and the
+# others may be natural persons.
+UNNAMED = ("authority", "customer", "public")
 
 
 class ListedTransfer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -30,6 +36,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
     `declared` says whether the policy names it; `statements` are those that speak of it, by name or by kind. `since` is
     when the earliest of its contracts in force began, `until` when the last of them ends, None if one has no end.
+    `pages` are the addresses that name it to people.
     """
 
     id: str
@@ -47,6 +54,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None
     transfers: tuple[ListedTransfer, ...]
     subprocessors: tuple[str, ...]
+    pages: tuple[str, ...]
 
 
 class RecipientList(msgspec.Struct, frozen=True):
@@ -72,6 +80,23 @@ def recipient_list(version: Version, recipients: Mapping[str, RecipientStanding]
     ids = [*(one.id for one in version.recipients), *others]
     listed = tuple(_listed(version, id, recipients.get(id), at) for id in ids)
     return RecipientList(version.policy, version.id, at, listed)
+
+
+def is_published(version: Version, id: str, one: RecipientStanding | None, at: datetime) -> bool:
+    """Whether a recipient may be in a list that everybody reads: the policy names it, or members of its kind are told.
+
+    One of another kind is told of once it receives something, so that no list tells of a deal that is being made.
+    """
+    if one is None or version.recipient(id) is not None:
+        return True
+    kind = one.profile.kind.partition(".")[0]
+    return kind in NAMED or (kind not in UNNAMED and one.state(at) in GIVING)
+
+
+def published_list(version: Version, recipients: Mapping[str, RecipientStanding], at: datetime) -> RecipientList:
+    """The list of a version as everybody may read it."""
+    told = {id: one for id, one in recipients.items() if is_published(version, id, one, at)}
+    return recipient_list(version, told, at)
 
 
 def as_json(listed: RecipientList) -> bytes:
@@ -122,4 +147,5 @@ def _listed(version: Version, id: str, one: RecipientStanding | None, at: dateti
             ListedTransfer(basis.terms.country, basis.terms.by, basis.terms.claim, basis.end) for basis in transfers
         ),
         subprocessors=one.subprocessors(at) if one is not None else (),
+        pages=tuple(page.url for page in one.naming(at)) if one is not None else (),
     )

@@ -45,6 +45,7 @@ class WebApp:
         hosts: Hosts,
         *,
         record: App | None = None,
+        recipients: App | None = None,
         choices: ChoicePages | None = None,
         index: ChoiceIndex | None = None,
         gates: Gates | None = None,
@@ -57,6 +58,7 @@ class WebApp:
         self._pages = secured(pages)
         self._hosts = hosts
         self._record = record and secured(record)
+        self._recipients = recipients and secured(recipients)
         self._choices = choices
         self._index = index
         self._gates = gates
@@ -91,6 +93,8 @@ class WebApp:
                 await send_text(scope, send, *refusal)
             elif self._record is not None and (path == "/log" or path.startswith("/log/")):
                 await self._record(scope, receive, send)
+            elif self._recipients is not None and path.startswith("/recipients"):
+                await self._recipients(scope, receive, send)
             elif self._gates is not None and path.startswith("/v1/"):
                 await self._gates(scope, receive, send)
             elif self._choices is not None and self._choices.takes(path):
@@ -133,13 +137,14 @@ def make_app(
     """
     clock_of_pages = clock or _now
     point = DecisionPoint(policy)
-    record, callers = None, None
+    record, recipients, callers = None, None, None
     hosts, parts = tuple(hosts), urlsplit(site or "")
     local = Hosts(hosts)
     everywhere = Hosts((*hosts, *names, *filter(None, [parts.hostname])))
     published: tuple[Published, ...] = ()
     if log is not None:
         from troth.gates.services import ServiceKeys  # noqa: PLC0415 - only who has a store pays for loading it
+        from troth.web.recipients.routes import RecipientRoutes  # noqa: PLC0415 - likewise
         from troth.web.record import RecordRoutes, publications  # noqa: PLC0415 - likewise
         from troth.web.services import Callers  # noqa: PLC0415 - likewise
 
@@ -147,6 +152,7 @@ def make_app(
         callers.follow()
         record = RecordRoutes(log, policy, clock_of_pages, choices=people is not None)
         published = publications(log, policy)
+        recipients = RecipientRoutes(log, policy, clock_of_pages, published, site, choices=people is not None)
     index, choices = None, None
     if log is not None and people is not None and post is not None:
         from troth.people import ChoiceIndex  # noqa: PLC0415 - likewise
@@ -177,5 +183,6 @@ def make_app(
     )
     tls = parts.scheme == "https"
     return WebApp(
-        decisions, pages, everywhere, record=record, choices=choices, index=index, gates=gates, tls=tls, callers=callers
-    )
+        decisions, pages, everywhere, record=record, recipients=recipients, choices=choices, index=index, gates=gates,
+        tls=tls, callers=callers,
+    )  # fmt: skip

@@ -246,6 +246,51 @@ KINDS: dict[str, Kind] = {
             ),
         ),
         Kind(
+            "recipient-key",
+            "A key of a recipient was registered or ended: one that files are encrypted to, or one to fetch them with.",
+            (
+                Field("recipient", "id", "the id of the recipient"),
+                Field("change", "id", "registered or ended"),
+                Field("key", "id", "the id of the key"),
+                Field("sort", "id", "age, openpgp, or fetch: a secret of which only the hash is kept"),
+                Field("fingerprint", "text", "the fingerprint of a public key; nothing for a secret"),
+            ),
+        ),
+        Kind(
+            "file-made",
+            "The file of a disclosure was made, and encrypted to the recipient.",
+            (
+                Field("disclosure", "id", "the random id of the disclosure"),
+                Field("recipient", "id", "who may fetch it"),
+                Field("format", "id", "csv, jsonl or parquet"),
+                Field("encryption", "id", "age or openpgp"),
+                Field("key", "id", "the id of the recipient's key that it is encrypted to"),
+                Field("size", "integer", "how many bytes it has, encrypted"),
+                Field("sha256", "sha256", "SHA-256 of these bytes"),
+                Field("persons", "integer", "of how many persons something is in it"),
+                Field("values", "integer", "how many values"),
+            ),
+        ),
+        Kind(
+            "file-fetched",
+            "The recipient fetched the file of a disclosure; its link opens nothing any more.",
+            (
+                Field("disclosure", "id", "the random id of the disclosure"),
+                Field("recipient", "id", "who fetched it"),
+                Field("size", "integer", "how many bytes it has"),
+                Field("sha256", "sha256", "SHA-256 of these bytes"),
+            ),
+        ),
+        Kind(
+            "file-ended",
+            "The file of a disclosure can be fetched no longer, and nobody had fetched it, or it was not made at all.",
+            (
+                Field("disclosure", "id", "the random id of the disclosure"),
+                Field("recipient", "id", "whose it was to be"),
+                Field("why", "id", "the reason, such as expired, or that of the gate that stopped it"),
+            ),
+        ),
+        Kind(
             "mailed",
             "A message to a person was taken to be sent, or withheld, as the policy and the person's choices say.",
             (
@@ -278,7 +323,7 @@ KINDS: dict[str, Kind] = {
                 Field("claim", "id", "the id of the claim"),
                 Field("change", "id", "what was entered, such as assessed or signed"),
                 Field("said", "text", "what it says, as JSON, without what might be about a person"),
-                Field("act", "text", "SHA-256 of what staff signed for it, as hex digits; empty if nobody had to"),
+                Field("act", "text", "SHA-256 of the signed act of staff for it, as hex digits; empty without one"),
             ),
         ),
         Kind(

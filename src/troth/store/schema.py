@@ -435,7 +435,7 @@ claim_facts = Table(
     Column("staff", Text, nullable=False),
     Column("act", Text),
     Index("claim_facts_claim", "claim", "leaf"),
-    comment="What was entered about claims, in the order of the record; `act` is what staff signed, where they had to.",
+    comment="What was entered about claims, in the order of the record; `act` is the digest of what staff signed for it.",
 )
 
 disclosures = Table(
@@ -613,6 +613,63 @@ mail_returns = Table(
     Column("number", BigInteger, nullable=False),
     PrimaryKeyConstraint("day", "stream", "what", "status", "source"),
     comment="How much came back of mail, day by day: bounces, complaints, opt-outs. It says nothing of anybody.",
+)
+
+recipient_keys = Table(
+    "recipient_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("recipient", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("leaf", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("ended_at", BigInteger),
+    Index("recipient_keys_recipient", "recipient", "leaf"),
+    comment="The public keys that files are encrypted to, and the SHA-256 of the secrets with which they are fetched.",
+)
+
+disclosure_files = Table(
+    "disclosure_files",
+    metadata,
+    Column("disclosure", Text, primary_key=True),
+    Column("recipient", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("why", Text),
+    Column("next_at", BigInteger, nullable=False),
+    Column("name", Text),
+    Column("leased_until", BigInteger),
+    Column("progress", BigInteger, nullable=False),
+    Column("seen", BigInteger, nullable=False),
+    Column("items", BigInteger, nullable=False),
+    Column("key", Text),
+    Column("manifest", Text),
+    Column("size", BigInteger),
+    Column("sha256", Text),
+    Column("made_at", BigInteger),
+    Column("keep_until", BigInteger),
+    Column("fetch", Text),
+    Column("fetched_at", BigInteger),
+    Index("disclosure_files_state", "state", "next_at"),
+    comment="The encrypted file of each disclosure that is one: how far it is, and which file it is. No data.",
+)
+
+file_links = Table(
+    "file_links",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("disclosure", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("fetches", Integer, nullable=False),
+    Column("used_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Index("file_links_disclosure", "disclosure", "created_at"),
+    comment="The links by which files are fetched, by the SHA-256 of each: whose it is, and whether it still opens.",
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -168,6 +168,8 @@ def _read_openpgp(data: bytes, at: datetime) -> PublicKey:
         ) from None
     if secret:
         raise EncryptionError(_NEVER_SENT)
+    if not certificates:
+        raise EncryptionError("The file is no public key: neither an age key (a line `age1…`), nor OpenPGP.")
     if len(certificates) != 1:
         raise EncryptionError(f"The file has {len(certificates)} certificates; a file is encrypted to one.")
     (certificate,) = certificates

@@ -1,12 +1,11 @@
 """The register of claims in the store: facts are added to it, each with its entry in the record, and read back.
 
 Whether a fact may be entered is for `entering` to say; it is asked within the unit of work. Who has to sign for one is
-for `accountability` to see to: here `act` is what was signed, whose SHA-256 the entry holds.
+for `accountability` to see to: here `act` is the digest of what was signed, which the entry holds too.
 """
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import threading
 from collections.abc import Callable, Sequence
@@ -93,7 +92,7 @@ class ClaimRegister:
     def add(self, claim: str, said: Said, *, by: str, act: str | None = None) -> Fact:
         """Enter a fact about a claim; it is durable and in the record when this returns.
 
-        `by` says who does it, `act` what they signed for it. ClaimError: it cannot be so; see `entering`.
+        `by` says who does it, `act` is the digest of what they signed. ClaimError: it cannot be so; see `entering`.
         """
         return self.add_with(claim, lambda _: said, by=by, act=act)
 
@@ -117,7 +116,7 @@ class ClaimRegister:
             "claim": claim,
             "change": what_of(said),
             "said": recorded(said),
-            "act": digest(act),
+            "act": act or "",
         }
         try:
             entry = make_entry("claim", new_event(self._random), unit.at, values)
@@ -127,11 +126,6 @@ class ClaimRegister:
         row: dict[str, Any] = {"leaf": leaf, "claim": claim, "what": what_of(said), "said": written(said), "act": act}
         unit.change(ADD, row | {"at": to_micros(unit.at), "staff": by})
         return Fact(leaf, claim, said, unit.at, by)
-
-
-def digest(act: str | None) -> str:
-    """What the record says of what was signed: its SHA-256 as hex digits, empty without one."""
-    return "" if act is None else hashlib.sha256(act.encode()).hexdigest()
 
 
 class _Row:
@@ -155,6 +149,6 @@ def _contradiction(row: Any) -> str | None:
     except ValueError as error:
         return f"{name} cannot be read: {error}"
     expected = {"kind": "claim", "claim": fact.claim, "change": fact.what, "said": recorded(fact.said)}
-    if any(entry.get(field) != value for field, value in {**expected, "act": digest(row.act)}.items()):
+    if any(entry.get(field) != value for field, value in {**expected, "act": row.act or ""}.items()):
         return f"{name} is not what its entry in the record says."
     return None

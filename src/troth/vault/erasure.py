@@ -8,7 +8,7 @@ key.
 
 The opening of the entry `erased` is given to the caller once and kept nowhere: it is the person's proof.
 
-What has to outlive an erasure, the wish to get no mail at an address, is derived from the identifiers and choices in the
+What has to outlive an erasure, the wish to get no mail at an address, is derived from identifiers and choices in the
 same transaction, before they go: see `people/suppressions.py`.
 """
 

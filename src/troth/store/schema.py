@@ -644,6 +644,8 @@ disclosure_files = Table(
     Column("progress", BigInteger, nullable=False),
     Column("seen", BigInteger, nullable=False),
     Column("items", BigInteger, nullable=False),
+    Column("withheld", BigInteger, nullable=False),
+    Column("world", Text),
     Column("key", Text),
     Column("manifest", Text),
     Column("size", BigInteger),

@@ -34,6 +34,8 @@ def upgrade() -> None:
         sa.Column("progress", sa.BigInteger, nullable=False),
         sa.Column("seen", sa.BigInteger, nullable=False),
         sa.Column("items", sa.BigInteger, nullable=False),
+        sa.Column("withheld", sa.BigInteger, nullable=False),
+        sa.Column("world", sa.Text),
         sa.Column("key", sa.Text),
         sa.Column("manifest", sa.Text),
         sa.Column("size", sa.BigInteger),

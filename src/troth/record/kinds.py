@@ -246,6 +246,25 @@ KINDS: dict[str, Kind] = {
             ),
         ),
         Kind(
+            "late",
+            "What a recipient had to be told about a person was not acknowledged in time.",
+            (
+                Field("recipient", "id", "who had to be told"),
+                Field("what", "id", "opt-out, correction or erasure"),
+                Field("follow_up", "id", "the random id under which it is kept"),
+                Field("since", "date", "since when it was to be passed on"),
+            ),
+        ),
+        Kind(
+            "handed-over",
+            "What a recipient had to be told about a person was told by staff, by other means than a delivery.",
+            (
+                Field("recipient", "id", "who was told"),
+                Field("what", "id", "opt-out, correction or erasure"),
+                Field("follow_up", "id", "the random id under which it is kept"),
+            ),
+        ),
+        Kind(
             "recipient-key",
             "A key of a recipient was registered or ended: one that files are encrypted to, or one to fetch them with.",
             (

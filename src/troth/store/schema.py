@@ -674,6 +674,60 @@ file_links = Table(
     comment="The links by which files are fetched, by the SHA-256 of each: whose it is, and whether it still opens.",
 )
 
+follow_cursors = Table(
+    "follow_cursors",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    comment="Up to where what people do was passed on to those who received their data: one place for each source.",
+)
+
+_OPEN = "state IN ('deciding', 'sent', 'staff')"
+
+follow_ups = Table(
+    "follow_ups",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("person", Text),
+    Column("pseudonym", Text, nullable=False),
+    Column("choice", Text),
+    Column("data", Text),
+    Column("disclosure", Text),
+    Column("sentence", Text),
+    Column("source", BigInteger, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("why", Text),
+    Column("delivery", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    Column("done_by", Text),
+    Column("late_leaf", BigInteger),
+    Index("follow_ups_recipient", "recipient", "pseudonym"),
+    Index("follow_ups_person", "person", sqlite_where=text(_NAMED), postgresql_where=text(_NAMED)),
+    Index("follow_ups_open", "state", "due_at", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+    comment="What is passed on to a recipient about a person: an opt-out, a correction, an erasure, and how far it is.",
+)
+
+recipient_subscriptions = Table(
+    "recipient_subscriptions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("blind", LargeBinary, nullable=False),
+    Column("told_leaf", BigInteger, nullable=False),
+    Column("told_at", BigInteger, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Index("recipient_subscriptions_blind", "blind", unique=True),
+    comment="Who is mailed when the list of recipients changes, and up to which change they were told.",
+)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

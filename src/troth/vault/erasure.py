@@ -35,6 +35,7 @@ from troth.store.schema import (
     codes,
     disclosed,
     disclosure_waiting,
+    follow_ups,
     identifiers,
     items,
     notices,
@@ -42,6 +43,7 @@ from troth.store.schema import (
     outbox,
     person_links,
     persons,
+    recipient_subscriptions,
     requests,
     to_micros,
 )
@@ -53,7 +55,8 @@ GREAT_MANY, GREAT_MANY_AT_ONCE = 100_000, 50_000
 SLOTS = 100  # persons in one statement, which is compiled once
 TABLES = (
     "case_facts", "case_persons", "choice_changes", "choices", "codes", "disclosed", "disclosure_waiting",
-    "identifiers", "items", "notices", "openings", "outbox", "person_links", "persons", "requests",
+    "follow_ups", "identifiers", "items", "notices", "openings", "outbox", "person_links", "persons",
+    "recipient_subscriptions", "requests",
 )  # fmt: skip
 
 _slots: list[BindParameter[str]] = [bindparam(f"id{number}") for number in range(SLOTS)]
@@ -89,6 +92,7 @@ REFUSED = (
 )
 DELETIONS = (
     codes.delete().where(codes.c.blind.in_(_THEIR_BLINDS)),
+    recipient_subscriptions.delete().where(recipient_subscriptions.c.blind.in_(_THEIR_BLINDS)),
     identifiers.delete().where(identifiers.c.person.in_(_GONE)),
     openings.delete().where(openings.c.person.in_(_GONE)),
     openings.delete().where(openings.c.leaf.in_(_LEAVES_ABOUT_THEM)),
@@ -108,6 +112,7 @@ DELETIONS = (
     disclosed.update()
     .where(disclosed.c.person.in_(_GONE))
     .values(person=None, opening=None, erased_leaf=bindparam("of_leaf")),
+    follow_ups.update().where(follow_ups.c.person.in_(_GONE)).values(person=None),
 )
 
 

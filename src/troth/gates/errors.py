@@ -21,6 +21,16 @@ GATE_ERRORS: dict[str, str] = {
     "unknown-purpose": "No version of the policy knows that purpose.",
     "unknown-data": "No version of the policy knows that data.",
     "too-many": "More persons or data were asked for than one request takes.",
+    "unknown-recipient": "The policy declares no recipient of that name, and none is registered.",
+    "unknown-channel": "There is no such way for data to leave.",
+    "unknown-format": "There is no such form of a file.",
+    "unknown-disclosure": "There is no such disclosure, or no such part of it.",
+    "transfer": "The basis of the transfer to the recipient's country does not stand.",
+    "pseudonymise": "The statement gives no data to somebody who asks for data that says who the person is.",
+    "identified": "Data that says who a person is was asked for, and no such data.",
+    "unreachable": "The recipient has no endpoint to which anything could be delivered.",
+    "bad-key": "The caller's key of the request is empty or too long.",
+    "other-request": "The caller's key came before with another request.",
 }
 
 

@@ -116,11 +116,15 @@ def _field(version: Version, statement: Collects, data: str, value: object) -> F
 
 
 def _short_address(statement: Collects, data: str, value: object) -> str:
-    """An IP address without its last part: 24 bits of version 4, 48 of version 6."""
     try:
-        address = ipaddress.ip_address(str(value))
+        return short_address(value)
     except ValueError:
         raise _error("bad-field", f"{str(value)[:60]!r} is not an IP address.", statement, data) from None
+
+
+def short_address(value: object) -> str:
+    """An IP address without its last part: 24 bits of version 4, 48 of version 6, stay. ValueError: it is none."""
+    address = ipaddress.ip_address(str(value))
     mapped = getattr(address, "ipv4_mapped", None)
     address = mapped or address
     bits = 24 if address.version == 4 else 48

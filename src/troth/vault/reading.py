@@ -14,7 +14,7 @@ from troth.store.schema import items
 from troth.vault.items import COLUMNS, SealedItem, read_item
 
 AT_ONCE = 500  # persons named in one statement
-ROWS = 2_000  # fetched at once
+ROWS = 2_000  # fetched at once, where so many persons are asked for
 
 OF_PERSONS = (
     select(*COLUMNS)
@@ -41,7 +41,9 @@ def read_items(
     if persons is not None:
         ids = sorted({person for person in persons if person > after})
     with store.read() as connection:
-        rows = _of_everybody(connection, wanted, after) if persons is None else _of_persons(connection, ids, wanted)
+        fetched = min(ROWS, limit or ROWS)
+        everybody = persons is None
+        rows = _of_everybody(connection, wanted, after, fetched) if everybody else _of_persons(connection, ids, wanted)
         each = groupby(rows, key=_person)
         for _, group in each if limit is None else islice(each, limit):
             for row in sorted(group, key=_place):
@@ -53,9 +55,9 @@ def _of_persons(connection: Connection, ids: list[str], terms: list[str]) -> Ite
         yield from connection.execute(OF_PERSONS, {"of_persons": ids[start : start + AT_ONCE], "of_terms": terms})
 
 
-def _of_everybody(connection: Connection, terms: list[str], after: str) -> Iterator[Sequence[Any]]:
+def _of_everybody(connection: Connection, terms: list[str], after: str, rows: int) -> Iterator[Sequence[Any]]:
     """By way of the index of each term, side by side: nothing has to be sorted before the first comes."""
-    streaming = connection.execution_options(yield_per=ROWS)
+    streaming = connection.execution_options(yield_per=rows)
     return merge(
         *(streaming.execute(OF_TERM, {"of_term": term, "after": after}) for term in terms),
         key=_person,

@@ -19,4 +19,4 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     ceiling: int = 100
     ahead: timedelta = timedelta(days=7)
     review: timedelta = timedelta(days=7)
-    bands: Mapping[str, int] = {"national-security": 250}
+    bands: Mapping[str, int] = msgspec.field(default_factory=lambda: {"national-security": 250})

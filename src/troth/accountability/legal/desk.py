@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import bindparam, or_, select
 
 from troth.accountability import notices
 from troth.accountability.errors import CaseError
@@ -23,13 +24,24 @@ from troth.accountability.signing import SignedAct, make_act, sign
 from troth.accountability.staff import Staff, StaffRegister
 from troth.accountability.terms import Terms
 from troth.conditions.register import Register
+from troth.gates.share.share import IDENTIFYING, Sharing
+from troth.gates.share.wanted import Channel, Format, Shared, Wanted
 from troth.people.reading import Who
 from troth.policy.history import Policy
 from troth.record import canonical
 from troth.store import Unit
+from troth.store.schema import disclosures
 from troth.vault import Vault
 
 Random = Callable[[int], bytes]
+UNDER = (
+    select(disclosures.c.id)
+    .where(
+        disclosures.c.under == bindparam("of_under"),
+        or_(disclosures.c.persons > 0, disclosures.c.state == "running"),
+    )
+    .order_by(disclosures.c.created_at, disclosures.c.id)
+)
 _NAMES = {said: what for what, said in WHATS.items()}
 
 
@@ -64,6 +76,7 @@ class LegalDesk:
 
         Whom a segment means is looked up now; if they are more than the ceiling, nobody is noted yet.
         """
+        entering.check_new(self.policy, self._register.standing(), said, self.vault.store.clock())
         ids, count = self._meant(said.scope, whos)
         said = msgspec.structs.replace(said, scope=msgspec.structs.replace(said.scope, persons=count))
         id = f"leg_{self._random(8).hex()}"
@@ -90,6 +103,58 @@ class LegalDesk:
     def tell_by_letter(self, signer: Signer, id: str) -> RequestStanding:
         """Say that whoever was not told yet was told by letter."""
         return self._do(signer, id, Told(persons=0, how="letter"), None)
+
+    def release(
+        self, signer: Signer, id: str, sharing: Sharing, *, channel: Channel = "answer", format: Format = "json"
+    ) -> tuple[RequestStanding, Shared]:
+        """Release by the gate what the request allows now, and say so; the request, and the disclosure.
+
+        By the channel `answer` the values are what `Sharing.contents` has of each batch. Asked again after it broke
+        off, it says so of the same disclosure. CaseError: nothing may be released, or there is
+        nothing that may. GateError: as `Sharing.share`.
+        """
+        one, number = self.requests.find(id), len(self.requests.find(id).released)
+        act = make_act("legal.released", id, {"channel": channel, "number": number}, self.vault.store.clock())
+        signed = sign(act, signer.staff.id, signer.key)
+        staff = self.staff.check(signed, entering.MAY[Released])
+        entering.check(
+            self.policy, self.terms, one, Released(disclosure="", persons=0), staff, self.vault.store.clock()
+        )
+        ids = sorted(set(self.requests.ledger.persons(id).values()))
+        if not ids:
+            raise CaseError(f"'{id}' is about nobody who is here any more.")
+        wanted = Wanted(
+            recipient=one.received.authority,
+            purpose=one.received.purpose,
+            data=one.scope.data,
+            product=one.scope.products[0] if len(one.scope.products) == 1 else None,
+            service="legal",
+            channel=channel,
+            format=format,
+            under=id,
+            identified=any(data.split(".")[0] in IDENTIFYING for data in one.scope.data),
+        )
+        unsaid = self._unsaid(one)
+        shared = (sharing.look(unsaid) if unsaid else None) or sharing.share(wanted, ids)
+        while shared.state == "running":
+            sharing.resume()
+            shared = sharing.look(shared.id) or shared
+        if not shared.persons:
+            raise CaseError(_nothing(one, shared, self.terms))
+
+        def work(unit: Unit) -> RequestStanding:
+            ledger = self.requests.ledger
+            by = self.staff.take(unit, signed, entering.MAY[Released])
+            ledger.add(unit, id, Released(disclosure=shared.id, persons=shared.persons), by.id, signed.digest)
+            return standing(ledger.of(unit, id))[id]
+
+        return self.vault.store.write(work), shared
+
+    def _unsaid(self, one: RequestStanding) -> str | None:
+        """A disclosure under a request that the request does not know of, since its release broke off."""
+        with self.vault.store.read() as connection:
+            ids = [str(id) for (id,) in connection.execute(UNDER, {"of_under": one.id})]
+        return next((id for id in ids if id not in one.released), None)
 
     def note_everybody(self, id: str) -> int:
         """Note whom a segment means, after its ceiling was raised; how many they are. Done before anybody is told."""
@@ -189,6 +254,12 @@ class LegalDesk:
         if missing:
             raise CaseError(f"{missing} of them {'is' if missing == 1 else 'are'} nobody here. Is the spelling right?")
         return set(found.values())
+
+
+def _nothing(one: RequestStanding, shared: Shared, terms: Terms) -> str:
+    told = "; ".join(dict.fromkeys(f"{no.data}: {no.sentence or no.reason}" for no in shared.refusals))
+    ahead = f" Whoever is told waits {terms.ahead.days} days before anything is released." if not one.emergency else ""
+    return f"Nothing of it may be released now. {told}{ahead}"
 
 
 def _said(kind: str, text: object) -> Said:

@@ -8,9 +8,9 @@ chose.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from troth.decision.point import DecisionPoint
@@ -35,8 +35,18 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+class Mount(NamedTuple):
+    """An app that answers for some paths, before the pages do: whether it takes a path, and the app."""
+
+    takes: Callable[[str], bool]
+    app: App
+
+
 class WebApp:
-    """An ASGI app: decisions in front, pages behind. With `tls` a proxy in front of the pages speaks TLS."""
+    """An ASGI app: decisions in front, pages behind. With `tls` a proxy in front of the pages speaks TLS.
+
+    `mounts` stand between the two, in the order in which they are asked.
+    """
 
     def __init__(
         self,
@@ -44,8 +54,7 @@ class WebApp:
         pages: App,
         hosts: Hosts,
         *,
-        record: App | None = None,
-        recipients: App | None = None,
+        mounts: Iterable[Mount] = (),
         choices: ChoicePages | None = None,
         index: ChoiceIndex | None = None,
         gates: Gates | None = None,
@@ -57,9 +66,10 @@ class WebApp:
         self._routes = decisions.routes
         self._pages = secured(pages)
         self._hosts = hosts
-        self._record = record and secured(record)
-        self._recipients = recipients and secured(recipients)
+        self._mounts = tuple(mounts)
         self._choices = choices
+        if choices is not None:
+            self._mounts += (Mount(choices.takes, choices),)
         self._index = index
         self._gates = gates
         self._tls = tls
@@ -91,16 +101,9 @@ class WebApp:
                 return
             if refusal := self._hosts.refusal(scope):
                 await send_text(scope, send, *refusal)
-            elif self._record is not None and (path == "/log" or path.startswith("/log/")):
-                await self._record(scope, receive, send)
-            elif self._recipients is not None and path.startswith("/recipients"):
-                await self._recipients(scope, receive, send)
-            elif self._gates is not None and path.startswith("/v1/"):
-                await self._gates(scope, receive, send)
-            elif self._choices is not None and self._choices.takes(path):
-                await self._choices(scope, receive, send)
-            else:
-                await self._pages(scope, receive, send)
+                return
+            app = next((mount.app for mount in self._mounts if mount.takes(path)), self._pages)
+            await app(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._pages(scope, receive, send)
         else:
@@ -137,7 +140,8 @@ def make_app(
     """
     clock_of_pages = clock or _now
     point = DecisionPoint(policy)
-    record, recipients, callers = None, None, None
+    callers = None
+    mounts: list[Mount] = []
     hosts, parts = tuple(hosts), urlsplit(site or "")
     local = Hosts(hosts)
     everywhere = Hosts((*hosts, *names, *filter(None, [parts.hostname])))
@@ -146,13 +150,19 @@ def make_app(
         from troth.gates.services import ServiceKeys  # noqa: PLC0415 - only who has a store pays for loading it
         from troth.web.recipients.routes import RecipientRoutes  # noqa: PLC0415 - likewise
         from troth.web.record import RecordRoutes, publications  # noqa: PLC0415 - likewise
+        from troth.web.seals.routes import PICTURE_HEADERS, SealRoutes  # noqa: PLC0415 - likewise
         from troth.web.services import Callers  # noqa: PLC0415 - likewise
 
         callers = Callers(ServiceKeys(log.store), require_keys, local=local)
         callers.follow()
-        record = RecordRoutes(log, policy, clock_of_pages, choices=people is not None)
         published = publications(log, policy)
-        recipients = RecipientRoutes(log, policy, clock_of_pages, published, site, choices=people is not None)
+        of_log = (log, policy, clock_of_pages, published, site, people is not None)
+        record = RecordRoutes(log, policy, clock_of_pages, choices=people is not None)
+        mounts.append(Mount(RecordRoutes.takes, secured(record)))
+        mounts.append(Mount(RecipientRoutes.takes, secured(RecipientRoutes(*of_log))))
+        seals = SealRoutes(*of_log)
+        mounts.append(Mount(SealRoutes.takes_picture, secured(seals, PICTURE_HEADERS)))
+        mounts.append(Mount(SealRoutes.takes, secured(seals)))
     index, choices = None, None
     if log is not None and people is not None and post is not None:
         from troth.people import ChoiceIndex  # noqa: PLC0415 - likewise
@@ -169,6 +179,7 @@ def make_app(
         from troth.web.v1.desk import GateDesk  # noqa: PLC0415 - likewise
 
         gates = Gates(GateDesk(vault, point, index, callers))
+        mounts.append(Mount(Gates.takes, gates))
     if pages is None:
         from troth.web.pages import make_pages  # noqa: PLC0415 - only who serves pages pays for loading them
 
@@ -183,6 +194,5 @@ def make_app(
     )
     tls = parts.scheme == "https"
     return WebApp(
-        decisions, pages, everywhere, record=record, recipients=recipients, choices=choices, index=index, gates=gates,
-        tls=tls, callers=callers,
-    )  # fmt: skip
+        decisions, pages, everywhere, mounts=mounts, choices=choices, index=index, gates=gates, tls=tls, callers=callers
+    )

@@ -46,6 +46,11 @@ class RecordRoutes:
         self._clock = clock
         self._choices = choices
 
+    @staticmethod
+    def takes(path: str) -> bool:
+        """Whether a path is one of these."""
+        return path == PREFIX or path.startswith(f"{PREFIX}/")
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["method"] not in ("GET", "HEAD"):

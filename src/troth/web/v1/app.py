@@ -23,6 +23,7 @@ from troth.web.v1.bodies import MOST_BYTES, MOST_LINE_BYTES, BadRequestError
 from troth.web.v1.collect import BEACON, Collect, bad, refused
 from troth.web.v1.desk import GateDesk, answer
 from troth.web.v1.openapi import openapi
+from troth.web.v1.share import Share
 from troth.web.v1.use import Use
 from troth.web.v1.why import Why
 
@@ -40,13 +41,18 @@ class Gates:
         app: App = _litestar(desk)  # type: ignore[assignment]
         self._app = secured(app, EMBEDDED_HEADERS)
 
+    @staticmethod
+    def takes(path: str) -> bool:
+        """Whether a path is one of these."""
+        return path.startswith(PREFIX)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         await self._app(scope, receive, send)
 
 
 def _litestar(desk: GateDesk) -> Litestar:
-    collect, use, why = Collect(desk), Use(desk), Why(desk)
+    collect, use, share, why = Collect(desk), Use(desk), Share(desk), Why(desk)
 
     async def read(request: Request[Any, Any, Any]) -> Response[bytes]:
         name = request.path_params["statement"]
@@ -61,6 +67,9 @@ def _litestar(desk: GateDesk) -> Litestar:
         ("/v1/collect/{statement:str}", ["POST"], collect.post, MOST_LINE_BYTES),
         ("/v1/collect/{statement:str}", ["GET"], read, 0),
         ("/v1/use", ["POST"], use.post, MOST_BYTES),
+        ("/v1/share", ["POST"], share.post, MOST_BYTES),
+        ("/v1/share/{disclosure:str}", ["POST"], share.contents, MOST_BYTES),
+        ("/v1/share/{disclosure:str}", ["GET", "HEAD"], share.get, 0),
         ("/v1/why/{statement:str}", ["GET", "HEAD"], why.get, 0),
         ("/v1/openapi.json", ["GET", "HEAD"], describe, 0),
     ]

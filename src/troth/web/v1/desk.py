@@ -8,9 +8,12 @@ from urllib.parse import urlsplit
 import msgspec
 from litestar import Request, Response
 
+from troth.accountability.answers import make_conditions
 from troth.decision.point import DecisionPoint
 from troth.gates.collect import Collecting
+from troth.gates.delivery.queue import Queue
 from troth.gates.services import ServiceKey
+from troth.gates.share.share import Sharing
 from troth.gates.use import Using
 from troth.people import ChoiceIndex
 from troth.people.browsers import COOKIE, Browser, Cookies
@@ -31,6 +34,8 @@ class GateDesk:
         self.callers = callers
         self.collecting = Collecting(vault, point)
         self.using = Using(vault, point, index)
+        conditions, queue = make_conditions(vault.store, point.policy), Queue(vault.store, vault.people)
+        self.sharing = Sharing(vault, point, index, conditions, queue=queue)
         self.cookies = Cookies(vault.people.key, point.policy)
 
     def version(self) -> Version:

@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Request, Response
 
 from troth.gates.use import ANYBODY, MOST_PERSONS, Purpose, Segment, Used
-from troth.policy.problems import nearest
+from troth.web.v1.asked import check_known, texts_of
 from troth.web.v1.bodies import BadRequestError, as_object, content_type, read_json, read_who, text_of
 from troth.web.v1.desk import GateDesk, answer
 
@@ -31,8 +31,8 @@ class Use:
         purpose, product = text_of(body, "purpose"), text_of(body, "product")
         if purpose is None:
             raise BadRequestError("`purpose` says what the data is wanted for.", field="purpose")
-        data = _texts(body, "data")
-        self._check_known(purpose, data, product)
+        data = texts_of(body, "data")
+        check_known(desk, purpose, data, product)
         desk.check_scope(key, actions="use", purposes=purpose, products=product)
         for term in data:
             desk.check_scope(key, data=term)
@@ -42,25 +42,10 @@ class Use:
         if "segment" in body:
             used = await asyncio.to_thread(desk.using.use, wanted, _segment(body["segment"]))
             return answer(_said(used, [one.person or "" for one in used.persons]))
-        asked = _texts(body, "persons")
+        asked = texts_of(body, "persons")
         whos = [read_who(text, "persons") for text in asked]
         used = await asyncio.to_thread(desk.using.use, wanted, whos)
         return answer(_said(used, asked))
-
-    def _check_known(self, purpose: str, data: list[str], product: str | None) -> None:
-        """What the policy does not know is an error of its own, before the key's scope is looked at."""
-        vocabulary = self._desk.version().vocabulary
-        for kind, names in (("purpose", [purpose]), ("data", data)):
-            for name in names:
-                if not any(one.vocabulary.knows(kind, name) for one in self._desk.point.policy.versions):
-                    near = nearest(name, vocabulary.slugs(kind))
-                    hint = f" Did you mean '{near}'?" if near else ""
-                    text = f"'{name[:100]}' is no {kind} of the policy.{hint}"
-                    raise BadRequestError(text, code=f"unknown-{kind}", field=kind)
-        if product is not None and not any(one.covered(product) for one in self._desk.point.policy.versions):
-            known = ", ".join(covered.id for covered in self._desk.version().covers)
-            text = f"The policy does not cover '{product[:100]}'. It covers: {known}."
-            raise BadRequestError(text, code="unknown-product", field="product")
 
 
 def _segment(value: object) -> Segment:
@@ -72,13 +57,6 @@ def _segment(value: object) -> Segment:
         statement=text_of(segment, "statement"), product=text_of(segment, "product"), after=text_of(segment, "after"),
         limit=limit,
     )  # fmt: skip
-
-
-def _texts(body: dict[str, Any], name: str) -> list[str]:
-    values = body.get(name)
-    if not isinstance(values, list) or not values or not all(isinstance(value, str) and value for value in values):
-        raise BadRequestError(f"`{name}` is an array of texts, and not empty.", field=name)
-    return values
 
 
 def _said(used: Used, asked: list[str]) -> dict[str, object]:

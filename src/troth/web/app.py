@@ -22,6 +22,7 @@ from troth.web.hosts import Hosts
 
 if TYPE_CHECKING:
     from troth.gates.collect import Collecting
+    from troth.gates.share.share import Sharing
     from troth.people import ChoiceIndex, People
     from troth.record.log import Log
     from troth.vault import Vault
@@ -78,6 +79,11 @@ class WebApp:
     def collecting(self) -> Collecting | None:
         """The gate `collect`, for an application in the same process; None without a vault."""
         return None if self._gates is None else self._gates.desk.collecting
+
+    @property
+    def sharing(self) -> Sharing | None:
+        """The gate `share`, likewise."""
+        return None if self._gates is None else self._gates.desk.sharing
 
     def close(self) -> None:
         """Stop following what people choose and which keys there are; decisions are refused from then on."""

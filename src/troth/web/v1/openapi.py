@@ -8,6 +8,7 @@ from typing import Any
 from troth import __version__
 from troth.gates.use import MOST_DATA, MOST_PERSONS
 from troth.web.v1.bodies import LINES
+from troth.web.v1.openapi_share import share_paths
 
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
@@ -115,7 +116,7 @@ FAILURES = {
     "400": "The request cannot be read.",
     "401": "Callers need a service key.",
     "403": "The key is not for that, or another site sent it.",
-    "404": "The policy has no such statement.",
+    "404": "The policy has no such statement, or there is no such disclosure.",
     "413": "The body is too large.",
     "415": "The content type is none that is taken.",
     "422": "The gate refuses, by the sentence that it names.",
@@ -176,6 +177,9 @@ def openapi() -> dict[str, Any]:
                     },
                 },
             },
+            **share_paths(
+                _failures("400", "401", "403", "413", "415", "422", "503"), _failures("401", "403", "404", "503")
+            ),
             "/v1/why/{statement}": {
                 "parameters": [statement],
                 "get": {

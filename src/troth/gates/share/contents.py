@@ -97,7 +97,7 @@ class Looking:
         return Contents(
             disclosure=one.id, batch=batch, recipient=one.recipient, purpose=one.purpose, product=one.product,
             duties=tuple(duties), sentences=tuple(said[id] for id in statements if id in said),
-            persons=tuple(persons),
+            persons=tuple(persons), policy=one.policy, version="" if version is None else version.id,
         )  # fmt: skip
 
     def _read(self, disclosure: str, batch: int) -> tuple[Disclosure, int, list[Kept]]:

@@ -59,7 +59,10 @@ class Leaving(msgspec.Struct, frozen=True):
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a batch may leave at this moment, with the sentences that say so and the duties that come with them."""
+    """What of a batch may leave at this moment, with the sentences that say so and the duties that come with them.
+
+    `version` is the one of the policy that is in force, nothing if none is.
+    """
 
     disclosure: str
     batch: int
@@ -69,6 +72,8 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     duties: tuple[str, ...]
     sentences: tuple[str, ...]
     persons: tuple[Leaving, ...]
+    policy: str = ""
+    version: str = ""
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,8 @@
 """Serves the versions that are published now: one that is published while the server runs is served from then on.
 
+The claims of the policy follow the register: one that is signed, suspended or void takes its sentence, its seal and
+what rests on it with it, by itself.
+
 The same look at the store signs for the entries of the record that no checkpoint covers yet, and does what the time has
 come for: agreements lapse, data is deleted, counts are recorded.
 
@@ -12,7 +15,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
+from troth.conditions.claims.register import ClaimRegister
 from troth.gates.collect import Collecting
 from troth.gates.counts import Counts
 from troth.people import People
@@ -46,7 +51,9 @@ class LiveApp:
         self._policy = policy
         self._make = make
         self._every = every
-        self._app = make(policy)
+        self._claims = ClaimRegister(log.store, policy)
+        self._following = self._follow()
+        self._app = make(self._following[0])
         self._watching: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,20 +90,44 @@ class LiveApp:
     def look(self) -> bool:
         """Do what the time has come for, sign for new entries, and serve new versions; whether there were any.
 
-        Agreements lapse, what may be kept no longer is deleted, and the counts of minutes that are over are recorded.
+        Agreements lapse, what may be kept no longer is deleted, the counts of minutes that are over are recorded, and
+        disclosures of many persons go on.
         """
         if self._people is not None:
             self._people.lapse()
         if self._vault is not None:
             self._vault.sweep()
             Counts(self._vault.store).record()
+            self._share()
         latest = self._log.latest()
         if self._log.size() > (latest.head.size if latest else 0):
             self._log.sign()
         policy = published_policy(self._log.store, self._policy.id, known=self._policy)
-        if policy is None or policy is self._policy:
+        if policy is not None and policy is not self._policy:
+            self._policy = policy
+            self._claims = ClaimRegister(self._log.store, policy)
+        elif not self._claims_changed():
             return False
-        before, self._app = self._app, self._make(policy)
+        self._following = self._follow()
+        before, self._app = self._app, self._make(self._following[0])
         before.close()
-        self._policy = policy
         return True
+
+    def _follow(self) -> tuple[Policy, datetime | None, int]:
+        """The policy with its claims as they stand, until when that is so, and how many facts it was made from."""
+        facts = len(self._claims.facts())
+        return (*self._claims.apply(), facts)
+
+    def _claims_changed(self) -> bool:
+        _, until, facts = self._following
+        return len(self._claims.facts()) != facts or (until is not None and self._log.store.clock() >= until)
+
+    def _share(self) -> None:
+        """Go on with disclosures of many persons for a moment. One that fails keeps nothing else from being done."""
+        sharing = self._app.sharing
+        if sharing is None:
+            return
+        try:
+            sharing.resume()
+        except Exception:
+            log_.exception("A disclosure could not go on; it is tried again.")

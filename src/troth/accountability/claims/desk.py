@@ -18,6 +18,7 @@ from troth.accountability.staff import ROLES, Role, StaffRegister
 from troth.conditions.claims.facts import Fact, Said, what_of
 from troth.conditions.claims.register import ClaimRegister
 from troth.policy.history import Policy
+from troth.record import canonical
 from troth.store import Store, Unit
 
 SEAL = 16  # bytes of the name of a seal's page: nobody guesses it
@@ -60,7 +61,8 @@ class ClaimDesk:
         def work(unit: Unit) -> Fact:
             one = self.staff.take(unit, signed, WHO[what_of(said)])
             act = signed.act
-            if (act.kind, act.subject, dict(act.values)) != (f"claim.{what_of(said)}", claim, _values(said)):
+            same = canonical.encode(dict(act.values)) == canonical.encode(_values(said))
+            if (act.kind, act.subject) != (f"claim.{what_of(said)}", claim) or not same:
                 raise StaffError("What was signed is something else than what is to be entered.")
             return self.register.enter(unit, claim, lambda _: said, by=one.id, act=signed.digest)
 

@@ -11,7 +11,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
-WIDTH, HEIGHT = 232, 72  # CSS pixels
+WIDTH, HEIGHT = 264, 72  # CSS pixels
+ROOM = 176  # of them for a line of text
 WAX, GREY = "#9b2d1f", "#6b6b6b"
 LONGEST = 3600.0  # seconds after which a picture that was not asked for again turns grey
 
@@ -48,13 +49,14 @@ def _face(picture: Picture, colour: str, line: str) -> str:
         f'<g font-family="system-ui, sans-serif" fill="{colour}">'
         f'<text x="74" y="27" font-size="14" font-weight="700"{_fit(picture.name, 14)}>{escape(picture.name)}</text>'
         f'<text x="74" y="44" font-size="11"{_fit(picture.holder, 11)}>{escape(picture.holder)}</text>'
-        f'<text x="74" y="60" font-size="10.5">{escape(line)}</text></g>'
+        f'<text x="74" y="60" font-size="10.5"{_fit(line, 10.5)}>{escape(line)}</text></g>'
     )
 
 
-def _fit(text: str, size: int) -> str:
-    """Squeezes a long text into the width that it has."""
-    return ' textLength="148" lengthAdjust="spacingAndGlyphs"' if len(text) * size * 0.56 > 148 else ""
+def _fit(text: str, size: float) -> str:
+    """Squeezes a long text into the room that it has."""
+    wide = len(text) * size * 0.6 > ROOM
+    return f' textLength="{ROOM}" lengthAdjust="spacingAndGlyphs"' if wide else ""
 
 
 def _svg(picture: Picture, inside: str) -> str:

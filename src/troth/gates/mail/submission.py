@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import logging
 import ssl
 from typing import Any, Protocol, cast
@@ -26,6 +27,7 @@ RECIPIENTS = 1000  # of one message; RFC 5321, section 4.5.3.1.8 wants 100 at le
 SIZE = 26_214_400  # bytes of one message
 TIMEOUT = 300.0  # seconds of patience with a client (RFC 5321, section 4.5.3.2.7)
 WHOLE = 900.0  # seconds that a message may take to come in
+LINGER = 0.5  # seconds of silence after which a client that was refused for good has said all it had to say
 ATTEMPTS = 3  # at a password, in one connection
 STRAY = "500 5.5.2 Commands end with CR LF, and hold neither alone"
 STRAY_DATA = (
@@ -66,6 +68,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     recipients: int = RECIPIENTS
     timeout: float = TIMEOUT
     whole: float = WHOLE
+    linger: float = LINGER
 
 
 class Connection(SMTP):
@@ -91,8 +94,7 @@ class Connection(SMTP):
             tls_context=None if implicit else tls,
             require_starttls=not local and not implicit,
             timeout=limits.timeout,
-            auth_required=True,
-            auth_require_tls=False,  # `require_starttls` does more
+            auth_require_tls=False,  # `require_starttls` does more, and `check_auth_needed` the rest
             authenticator=_never,
             loop=loop,
         )
@@ -131,9 +133,8 @@ class Connection(SMTP):
             if reply is not None:
                 self.transport.write(f"{reply}\r\n".encode("ascii"))  # type: ignore[attr-defined]
             self.transport.close()
-        self._strict.end()
+        self._strict().end()
 
-    @property
     def _strict(self) -> StrictReader:
         return cast("StrictReader", self._reader)
 
@@ -150,11 +151,19 @@ class Connection(SMTP):
     async def handle_exception(self, error: Exception) -> str:
         """The reply to what went wrong. Neither addresses nor texts of a client get into the log."""
         if isinstance(error, StrayByteError):
-            asyncio.get_running_loop().call_soon(self.end)  # once that is said
+            self._strict().end()  # at once: more may be there already
+            asyncio.get_running_loop().call_soon(self.end)  # once the reply is said
             return STRAY
         return reply_to(error)
 
-    @property
+    async def check_auth_needed(self, caller_method: str) -> bool:
+        """Whether AUTH is still to come, which is then told."""
+        assert self.session is not None  # noqa: S101 - there is one while there is a connection
+        if self.session.authenticated:
+            return False
+        await self.push("530 5.7.0 Authentication required")
+        return True
+
     def _stream(self) -> Any:
         assert self.session is not None  # noqa: S101 - there is one while there is a connection
         return self.session.auth_data
@@ -244,7 +253,7 @@ class Connection(SMTP):
         problem = self._mail_problem(path.parameters)
         if problem is None:
             try:
-                await self._gate.check_sender(self._stream, path.address)
+                await self._gate.check_sender(self._stream(), path.address)
             except Exception as error:
                 problem = reply_to(error)
         if problem is not None:
@@ -285,7 +294,7 @@ class Connection(SMTP):
             await self.push(f"452 4.5.3 At most {self._limits.recipients} recipients; send the rest as another message")
             return
         try:
-            await self._gate.check_recipient(self._stream, path.address)
+            await self._gate.check_recipient(self._stream(), path.address)
         except Exception as error:
             await self.push(reply_to(error))
             return
@@ -321,9 +330,9 @@ class Connection(SMTP):
         self._reset_timeout(WHOLE)
         self.busy = True
         assert self.session is not None  # noqa: S101
-        stated = Stated(str(self.session.host_name), "ESMTPSA" if self._secure else "ESMTPA")
+        stated = Stated(str(self.session.host_name), "ESMTPSA" if self._secure() else "ESMTPA")
         try:
-            reply = f"250 2.0.0 {await self._gate.accept(self._stream, sender, recipients, content, stated)}"
+            reply = f"250 2.0.0 {await self._gate.accept(self._stream(), sender, recipients, content, stated)}"
         except Exception as error:
             reply = reply_to(error)
         finally:
@@ -333,7 +342,7 @@ class Connection(SMTP):
 
     async def _read_body(self) -> Body | None:
         """The message as it came; None if the connection is at its end."""
-        reader = self._strict
+        reader = self._strict()
         body = Body(self._limits.size)
         loop = asyncio.get_running_loop()
         until = loop.time() + self._limits.whole
@@ -357,15 +366,12 @@ class Connection(SMTP):
     async def _refuse_stray(self, reader: StrictReader) -> None:
         """Say why, and close. What is still on its way is thrown away first, or the client may never see the reply."""
         await self.push(STRAY_DATA)
-        try:
-            async with asyncio.timeout(1):
-                while await reader.read(65536):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                while await asyncio.wait_for(reader.read(65536), self._limits.linger):
                     pass
-        except TimeoutError:
-            pass
         self.end()
 
-    @property
     def _secure(self) -> bool:
         return self._implicit or self._tls_protocol is not None
 

@@ -332,7 +332,8 @@ class Connection(SMTP):
         assert self.session is not None  # noqa: S101
         stated = Stated(str(self.session.host_name), "ESMTPSA" if self._secure() else "ESMTPA")
         try:
-            reply = f"250 2.0.0 {await self._gate.accept(self._stream(), sender, recipients, content, stated)}"
+            told = await self._gate.accept(self._stream(), sender, recipients, content, stated)
+            reply = f"250 2.0.0 {told.encode('ascii', 'replace').decode('ascii')}"
         except Exception as error:
             reply = reply_to(error)
         finally:

@@ -213,7 +213,7 @@ class StaffRegister:
             said = Said(
                 name if one is None else one.name,
                 public.hex() if public is not None else one.keys[-1].public.hex() if one is not None else "",
-                _roles(roles) if roles is not None else one.roles if one is not None else (),
+                read_roles(roles) if roles is not None else one.roles if one is not None else (),
             )
             _check_public(said.key)
             values = {"key": said.key, "roles": list(said.roles)}
@@ -331,7 +331,8 @@ def _check_public(key: str) -> None:
         raise StaffError("A public key has 32 bytes.")
 
 
-def _roles(roles: Sequence[str]) -> tuple[Role, ...]:
+def read_roles(roles: Sequence[str]) -> tuple[Role, ...]:
+    """Roles by their names, each once. StaffError: there is none, or one is unknown."""
     found: dict[Role, None] = {}
     known: dict[str, Role] = {role: role for role in ROLES}
     for role in roles:

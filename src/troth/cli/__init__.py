@@ -15,6 +15,7 @@ from troth.cli import (
     exchange,
     init,
     key,
+    legal_acts,
     mail,
     naming,
     notice,
@@ -22,6 +23,7 @@ from troth.cli import (
     record,
     schema,
     serve,
+    staff,
     vault,
 )
 
@@ -49,6 +51,8 @@ people.people.command("import")(exchange.import_)
 app.add_typer(people.people, name="people")
 app.add_typer(naming.recipient, name="recipient")
 app.add_typer(key.key, name="key")
+app.add_typer(staff.staff, name="staff")
+app.add_typer(legal_acts.legal, name="legal")
 app.add_typer(mail.mail, name="mail")
 app.add_typer(vault.vault, name="vault")
 app.command("backup")(backup.backup)

@@ -95,7 +95,11 @@ def publish_checked(log: Log, policy: Policy) -> list[Publishing]:
 
 @record.command("verify")
 def verify() -> None:
-    """Verify the whole record: every entry, hash, tile, checkpoint and published file. Ends with 1 if any is wrong."""
+    """Verify the whole record: every entry, hash, tile, checkpoint and published file. Ends with 1 if any is wrong.
+
+    What staff signed and what became of legal requests and transfers of the business is held against it, too.
+    """
+    from troth.accountability.verification import contradictions
     from troth.record.pinned import read_pinned
     from troth.record.verification import verify_record
     from troth.record.verifier import VerifyError
@@ -106,6 +110,11 @@ def verify() -> None:
         except VerifyError as error:
             out.print(f"✘ The record does not hold: {error}", style="bold red")
             raise typer.Exit(1) from None
+        found = contradictions(log.store)
+    for sentence in found:
+        out.print(f"✘ {sentence}", style="bold red")
+    if found:
+        raise typer.Exit(1)
     size = verified.head.size if verified.head else 0
     out.print(f"✔ The record holds: {size} entries, {verified.checkpoints} checkpoints.", style="bold green")
     if verified.head:

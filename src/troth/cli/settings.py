@@ -38,6 +38,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
     mail: str
     vault: str | None
+    legal_ceiling: int
+    legal_ahead: int
+    legal_review: int
+    legal_bands: Mapping[str, int]
 
 
 KEYS = {
@@ -50,6 +54,10 @@ KEYS = {
     "mail": "How codes are mailed: smtp://user:password@host:587, smtps://…, or a folder. `mail` in `data` without it.",
     "vault": "Where the keys of the vault are: `environment`, or the address of a transit key. Files without it.",
     "names": "Host names under which callers with a key reach the server on a network, separated by commas.",
+    "legal_ceiling": "How many persons a legal request may be about before an officer raises the ceiling for it.",
+    "legal_ahead": "How many days people are told before anything is released by a legal request.",
+    "legal_review": "Within how many days an emergency is reviewed by a second one.",
+    "legal_bands": "Which legal requests are reported in ranges, and how wide: `national-security=250`, by commas.",
     "host": "The address to listen on. Loopback only until there is a service key.",
     "port": "The port to listen on.",
 }
@@ -80,18 +88,21 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
             raise SettingsError(f"{source}: `{key}` is a text in quotes, and not empty.")
         return value
 
-    port, port_source = values.get("port", (8768, ""))
-    try:
-        number = int(str(port))
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 65535:
-        raise SettingsError(f"{port_source}: the port is a number from 0 to 65535, not '{port}'.")
+    def number(key: str, default: int, most: int, what: str) -> int:
+        value, source = values.get(key, (default, ""))
+        try:
+            read = int(str(value))
+        except ValueError:
+            read = -1
+        if not 0 <= read <= most:
+            raise SettingsError(f"{source}: {what} is a number from 0 to {most}, not '{value}'.")
+        return read
+
     data = directory / text("data", "var")
     return Settings(
         policy=directory / text("policy", "policy") if "policy" in values else flagship(),
         host=text("host", "127.0.0.1"),
-        port=number,
+        port=number("port", 8768, 65535, "the port"),
         data=data,
         database=text("database", f"sqlite:///{data / 'troth.db'}"),
         keys=directory / text("keys", "keys") if "keys" in values else data / "keys",
@@ -100,6 +111,10 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
         names=_names(text("names", "")) if "names" in values else (),
         mail=_mail(text("mail", ""), directory) if "mail" in values else str(data / "mail"),
         vault=text("vault", "") if "vault" in values else None,
+        legal_ceiling=number("legal_ceiling", 100, 1_000_000_000, "the ceiling"),
+        legal_ahead=number("legal_ahead", 7, 365, "the number of days"),
+        legal_review=number("legal_review", 7, 365, "the number of days"),
+        legal_bands=_bands(text("legal_bands", "national-security=250")),
     )
 
 
@@ -117,6 +132,18 @@ def _names(text: str) -> tuple[str, ...]:
                 f"`names`: '{name}' is no host name, such as troth.internal.example; no port, no https://."
             )
     return names
+
+
+def _bands(text: str) -> dict[str, int]:
+    found = {}
+    for part in filter(None, (one.strip() for one in text.split(","))):
+        process, _, width = part.partition("=")
+        if not re.fullmatch(r"[a-z-]+", process) or not re.fullmatch(r"[1-9][0-9]{0,5}", width):
+            raise SettingsError(
+                f"`legal_bands`: '{part}' is not a kind with a width, such as national-security=250."
+            )
+        found[process] = int(width)
+    return found
 
 
 def _mail(text: str, directory: Path) -> str:

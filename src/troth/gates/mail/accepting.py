@@ -120,7 +120,7 @@ class Accepting:
     ) -> tuple[str, list[Job]]:
         """Take a message; the text of the reply and the lines that were queued under the lease, once all is durable.
 
-        MailError: it is refused, and nothing of it was kept. StoreUnavailableError: the same, and it may be tried later.
+        MailError: it is refused, and nothing of it was kept. StoreUnavailableError: the same; it may be tried later.
         """
         mailing = self._mailing()
         message = read_message(content)

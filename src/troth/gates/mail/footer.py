@@ -14,6 +14,7 @@ import unicodedata
 import msgspec
 
 _URL = re.compile(r"https?://[!-~]{1,900}\Z")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*\Z")
 _WIDEST = 72
 _RULE = "_" * 40
 
@@ -82,21 +83,16 @@ def as_html(footer: Footer) -> str:
     """
     opt_out, choices = map(_escaped, footer.words)
     link = 'style="color:#0b57a4;text-decoration:underline"'
-    address = "<br>\r\n".join(_escaped(" ".join(line.split())) for line in footer.postal_address.strip().splitlines())
-    language = footer.language if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", footer.language) else "en"
+    address = [_rows(" ".join(line.split())) for line in footer.postal_address.strip().splitlines()]
+    language = footer.language if _LANGUAGE.match(footer.language) else "en"
     lines = (
         f'<div lang="{language}" dir="ltr" style="margin:24px 0 0;padding:16px;border-top:1px solid #767676;'
         "background-color:#ffffff;color:#333333;font-family:Arial,Helvetica,sans-serif;font-size:14px;"
         'line-height:1.5;text-align:left">',
-        *textwrap.wrap(
-            f'<p style="margin:0 0 8px">{_escaped(" ".join(footer.sentence.split()))}</p>',
-            200,
-            break_long_words=False,
-            break_on_hyphens=False,
-        ),
+        f'<p style="margin:0 0 8px">{_rows(" ".join(footer.sentence.split()))}</p>',
         f'<p style="margin:0 0 8px"><a href="{html.escape(footer.unsubscribe_url)}" {link}>{opt_out}</a> &#183;',
         f'<a href="{html.escape(footer.preferences_url)}" {link}>{choices}</a></p>',
-        f'<p style="margin:0">{address}</p>',
+        f'<p style="margin:0">{"<br>".join(address)}</p>',
         "</div>",
     )
     return "\r\n".join(lines)
@@ -128,8 +124,18 @@ def _plainly(one: str) -> str:
 
 def _wrapped(text: str) -> list[str]:
     clean = "".join(one for one in " ".join(text.split()) if unicodedata.category(one) != "Cc")
-    return textwrap.wrap(clean, _WIDEST, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(clean, _WIDEST, break_on_hyphens=False)
+
+
+def _rows(text: str) -> str:
+    """A text for HTML in lines of mail: at spaces where there are some, else within a comment, which shows none."""
+    rows = (
+        "<!--\r\n-->".join(_escaped(word[at : at + 80]) for at in range(0, len(word), 80))
+        for word in textwrap.wrap(text, 80, break_long_words=False, break_on_hyphens=False)
+    )
+    return "\r\n".join(rows)
 
 
 def _escaped(text: str) -> str:
-    return html.escape(text).encode("ascii", "xmlcharrefreplace").decode("ascii")
+    shown = "".join(one for one in text if unicodedata.category(one) != "Cc")
+    return html.escape(shown).encode("ascii", "xmlcharrefreplace").decode("ascii")

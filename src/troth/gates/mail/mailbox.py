@@ -114,6 +114,8 @@ def _why_not(text: str, field: str) -> str:
     outside = _QUOTED.sub("", text)
     if not outside.strip():
         return f"{field} is empty. It is one address, such as Name <name@example.org>."
+    if re.search(r"<\s*@", outside):
+        return f"{field} has a route in its address. It is one address, such as Name <name@example.org>."
     if ";" in outside or re.search(r":[^@]*\Z|\A[^<@]*:", outside):
         return f"{field} has a group in it. It is one address, such as Name <name@example.org>."
     if "," in outside or outside.count("@") > 1 or outside.count("<") > 1:

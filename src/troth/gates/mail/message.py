@@ -29,14 +29,6 @@ class Message(msgspec.Struct, frozen=True):
         """What the first field of a name in lower case says, on one line, or None when there is none."""
         return self.root.fields.text(name)
 
-    def language(self) -> str | None:
-        """The language that Content-Language names (RFC 3282), the first of several; None when there is none."""
-        for part in self.root.walk():
-            said = part.fields.text("content-language")
-            if said and (first := said.split(",")[0].strip()).replace("-", "").isalnum():
-                return first.lower()
-        return None
-
 
 def read_message(raw: bytes, *, utf8: bool = False) -> Message:
     """Read a mail strictly: RFC 5322 and MIME, as it comes from DATA with the dots at the start of lines taken off.

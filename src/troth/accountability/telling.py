@@ -13,14 +13,20 @@ from troth.policy.model import Version
 from troth.vault import Vault
 
 
-def tell_everybody(  # noqa: PLR0917
-    vault: Vault, point: DecisionPoint, index: ChoiceIndex, terms: Terms, post: Post, page: str
-) -> int:
-    """Tell whoever is to be told now of legal requests; how many were. `page` is where people see it, too."""
-    store, policy = vault.store, point.policy
+class Teller:
+    """Tells people of legal requests. `page` is the address at which they see it, too."""
 
-    def version() -> Version:
-        return policy.in_force(store.clock()) or policy.versions[-1]
+    def __init__(  # noqa: PLR0917
+        self, vault: Vault, point: DecisionPoint, index: ChoiceIndex, terms: Terms, post: Post, page: str
+    ) -> None:
+        store, policy = vault.store, point.policy
 
-    telling = Telling(Using(vault, point, index), version, post, page)
-    return TellingOfRequests(LegalRequests(store), policy, terms, telling).run()
+        def version() -> Version:
+            return policy.in_force(store.clock()) or policy.versions[-1]
+
+        telling = Telling(Using(vault, point, index), version, post, page)
+        self._requests = TellingOfRequests(LegalRequests(store), policy, terms, telling)
+
+    def run(self) -> int:
+        """Tell whoever is to be told now; how many were. It may be called every second, and again after an error."""
+        return self._requests.run()

@@ -198,7 +198,7 @@ def opened_sharing(vault: Vault) -> Iterator[Sharing]:
 
 def telling_of(vault: Vault) -> int:
     """Tell whoever is to be told now, over the configured way of mail; how many were."""
-    from troth.accountability.telling import tell_everybody
+    from troth.accountability.telling import Teller
     from troth.decision.point import DecisionPoint
     from troth.people import ChoiceIndex
     from troth.web.choices.mail import make_post
@@ -209,7 +209,7 @@ def telling_of(vault: Vault) -> int:
     index.catch_up()
     try:
         page = f"{(settings.site or f'http://{settings.host}:{settings.port}').rstrip('/')}/choices"
-        return tell_everybody(vault, point, index, terms_of(), make_post(settings.mail), page)
+        return Teller(vault, point, index, terms_of(), make_post(settings.mail), page).run()
     finally:
         index.close()
 

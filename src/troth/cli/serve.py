@@ -83,6 +83,7 @@ def _serve(
     people = vault.people if vault else None
     pages = flagship() / "site" if demonstrate and people and configuration.policy == flagship() else None
 
+    from troth.cli.legal import terms_of
     from troth.web import server
     from troth.web.choices.mail import make_post
     from troth.web.demonstration import sites
@@ -129,6 +130,7 @@ def _serve(
             vault=vault,
             demonstration=pages,
             names=configuration.names,
+            terms=terms_of(),
         )
     except server.ServerError as error:
         fail(error.message)

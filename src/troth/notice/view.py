@@ -109,6 +109,13 @@ class View(msgspec.Struct, frozen=True):
         """The number of the version."""
         return self.policy.number(self.version)
 
+    def answers_authorities(self) -> bool:
+        """Whether the version gives anything to authorities, of which this server then reports."""
+        if not self.published or not self.choices:
+            return False
+        version = self.version
+        return any("authority" in version.recipient_path(one) for share in version.shares for one in share.recipients)
+
     def end(self, version: Version) -> datetime | None:
         """When a version stops being in force, or None."""
         return end_of(self.policy, version)

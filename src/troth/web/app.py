@@ -21,6 +21,8 @@ from troth.web.headers import App, Receive, Scope, Send, secured, send_text
 from troth.web.hosts import Hosts
 
 if TYPE_CHECKING:
+    from troth.accountability.telling import Teller
+    from troth.accountability.terms import Terms
     from troth.gates.collect import Collecting
     from troth.gates.share.share import Sharing
     from troth.people import ChoiceIndex, People
@@ -61,7 +63,9 @@ class WebApp:
         gates: Gates | None = None,
         tls: bool = False,
         callers: Callers | None = None,
+        teller: Teller | None = None,
     ) -> None:
+        self.teller = teller
         self.callers = callers
         self._decisions = decisions
         self._routes = decisions.routes
@@ -130,6 +134,7 @@ def make_app(
     vault: Vault | None = None,
     names: Iterable[str] = (),
     require_keys: bool = False,
+    terms: Terms | None = None,
 ) -> WebApp:
     """The web application of a policy.
 
@@ -142,7 +147,7 @@ def make_app(
     may have service keys then: decisions are answered under `site` and `names` too, to callers with a key, and with
     `require_keys` under every name to those alone. With `people` as well, who then go by this policy, they can choose:
     `post` is how codes reach them. With their `vault` the gates are open, too. Such an application follows what people
-    choose until it is closed.
+    choose until it is closed. `terms` are those for legal requests, of which the transparency report tells.
     """
     clock_of_pages = clock or _now
     point = DecisionPoint(policy)
@@ -154,6 +159,7 @@ def make_app(
     published: tuple[Published, ...] = ()
     if log is not None:
         from troth.gates.services import ServiceKeys  # noqa: PLC0415 - only who has a store pays for loading it
+        from troth.web.accountability.transparency import TransparencyRoutes  # noqa: PLC0415 - likewise
         from troth.web.recipients.routes import RecipientRoutes  # noqa: PLC0415 - likewise
         from troth.web.record import RecordRoutes, publications  # noqa: PLC0415 - likewise
         from troth.web.seals.routes import PICTURE_HEADERS, SealRoutes  # noqa: PLC0415 - likewise
@@ -169,6 +175,10 @@ def make_app(
         seals = SealRoutes(*of_log)
         mounts.append(Mount(SealRoutes.takes_picture, secured(seals, PICTURE_HEADERS)))
         mounts.append(Mount(SealRoutes.takes, secured(seals)))
+        if people is not None:
+            shown = (log, policy, clock_of_pages, published)
+            report = TransparencyRoutes(*shown, choices=True, terms=terms)
+            mounts.append(Mount(TransparencyRoutes.takes, secured(report)))
     index, choices = None, None
     if log is not None and people is not None and post is not None:
         from troth.people import ChoiceIndex  # noqa: PLC0415 - likewise
@@ -178,13 +188,19 @@ def make_app(
         people.use(policy)
         index = ChoiceIndex(people, point)
         index.follow()
-        choices = ChoicePages(Desk(people, point, log, clock_of_pages, post, site, published, vault))
-    gates = None
+        choices = ChoicePages(Desk(people, point, log, clock_of_pages, post, site, published, vault, terms))
+    gates, teller = None, None
     if vault is not None and index is not None and callers is not None:
+        if post is not None:
+            from troth.accountability.telling import Teller  # noqa: PLC0415 - likewise
+            from troth.accountability.terms import Terms  # noqa: PLC0415 - likewise
+
+            page = f"{(site or public_url or 'http://localhost').rstrip('/')}/choices"
+            teller = Teller(vault, point, index, terms or Terms(), post, page)
         from troth.web.v1.app import Gates  # noqa: PLC0415 - likewise
         from troth.web.v1.desk import GateDesk  # noqa: PLC0415 - likewise
 
-        gates = Gates(GateDesk(vault, point, index, callers))
+        gates = Gates(GateDesk(vault, point, index, callers, terms))
         mounts.append(Mount(Gates.takes, gates))
     if pages is None:
         from troth.web.pages import make_pages  # noqa: PLC0415 - only who serves pages pays for loading them
@@ -200,5 +216,14 @@ def make_app(
     )
     tls = parts.scheme == "https"
     return WebApp(
-        decisions, pages, everywhere, mounts=mounts, choices=choices, index=index, gates=gates, tls=tls, callers=callers
+        decisions,
+        pages,
+        everywhere,
+        mounts=mounts,
+        choices=choices,
+        index=index,
+        gates=gates,
+        tls=tls,
+        callers=callers,
+        teller=teller,
     )

@@ -90,8 +90,8 @@ class LiveApp:
     def look(self) -> bool:
         """Do what the time has come for, sign for new entries, and serve new versions; whether there were any.
 
-        Agreements lapse, what may be kept no longer is deleted, the counts of minutes that are over are recorded, and
-        disclosures of many persons go on.
+        Agreements lapse, what may be kept no longer is deleted, the counts of minutes that are over are recorded,
+        disclosures of many persons go on, and people are told what they are to be told.
         """
         if self._people is not None:
             self._people.lapse()
@@ -99,6 +99,7 @@ class LiveApp:
             self._vault.sweep()
             Counts(self._vault.store).record()
             self._share()
+            self._tell()
         latest = self._log.latest()
         if self._log.size() > (latest.head.size if latest else 0):
             self._log.sign()
@@ -121,6 +122,15 @@ class LiveApp:
     def _claims_changed(self) -> bool:
         _, until, facts = self._following
         return len(self._claims.facts()) != facts or (until is not None and self._log.store.clock() >= until)
+
+    def _tell(self) -> None:
+        """Tell people of what was asked about them, or done. What fails is tried again, and keeps nothing waiting."""
+        if self._app.teller is None:
+            return
+        try:
+            self._app.teller.run()
+        except Exception:
+            log_.exception("People could not be told; it is tried again.")
 
     def _share(self) -> None:
         """Go on with disclosures of many persons for a moment. One that fails keeps nothing else from being done."""

@@ -27,6 +27,7 @@ from troth.web.authzen import Clock
 from troth.web.headers import App
 
 if TYPE_CHECKING:
+    from troth.accountability.terms import Terms
     from troth.people import People
     from troth.record.log import Log
     from troth.vault import Vault
@@ -74,6 +75,7 @@ def serve(
     vault: Vault | None = None,
     demonstration: Path | None = None,
     names: Iterable[str] = (),
+    terms: Terms | None = None,
 ) -> None:
     """Serve a policy (or the file or directory that holds it) until SIGINT or SIGTERM, then return.
 
@@ -105,6 +107,7 @@ def serve(
                 vault=vault,
                 names=names,
                 require_keys=beyond,
+                terms=terms,
             )
 
         app: App

@@ -32,16 +32,21 @@ class TellingOfRequests:
         self._policy = policy
         self._terms = terms
         self._telling = telling
+        self._done: dict[str, RequestStanding] = {}  # everybody was told of these, as they stood then
 
     def run(self) -> int:
-        """Tell whoever is to be told now; how many were. OSError of the post: they are told the next time."""
+        """Tell whoever is to be told now; how many were."""
         told = 0
         at = self._requests.store.clock()
         for one in self._requests.standing().values():
+            if not one.tells(at) or self._done.get(one.id) == one:
+                continue
             waiting = due(self._requests, one, at)
             if waiting:
                 some = dict(list(waiting.items())[:MOST])
                 told += self._tell(one, some, at)
+            else:
+                self._done[one.id] = one
         return told
 
     def _tell(self, one: RequestStanding, persons: dict[str, str], at: datetime) -> int:

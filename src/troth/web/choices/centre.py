@@ -13,6 +13,7 @@ from typing import Any
 
 from litestar import Request, Response
 
+from troth.accountability.shown import shown_to
 from troth.people import Change, Identifier
 from troth.people.changes import ACCEPTED, accepted_version
 from troth.people.codes import redeem_code, request_code
@@ -178,6 +179,7 @@ class Centre:
         held: tuple[str, ...] = ()
         if desk.vault is not None:
             held = await asyncio.to_thread(desk.vault.held_under, person or entry.person)
+        told_of = await asyncio.to_thread(shown_to, people.store, desk.policy, desk.terms, person or entry.person)
         signals = signals_of(request)
         choices = shown(desk.policy, version, current, history, signals=signals, asked=asked_anywhere(desk))
         return desk.page(
@@ -191,6 +193,7 @@ class Centre:
             honour=[one for one in choices if one.signal and one.counts != "out" and not one.kept],
             required=required(version, desk.clock(), desk.language(request, version)),
             linked=linked,
+            told_of=told_of,
             older=[old for old in desk.policy.versions if old.id in held and old.effective < version.effective],
             accepted=accepted_version(current),
         )

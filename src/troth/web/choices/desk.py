@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 
+from troth.accountability.terms import Terms
 from troth.decision.point import DecisionPoint
 from troth.notice.view import Published, View, languages, render_from
 from troth.people import People
@@ -48,8 +49,10 @@ class Desk:
         site: str | None = None,
         published: tuple[Published, ...] = (),
         vault: Vault | None = None,
+        terms: Terms | None = None,
     ) -> None:
         self.vault = vault
+        self.terms = terms or Terms()
         self.people = people
         self.policy = people.policy
         self.point = point

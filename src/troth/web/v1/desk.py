@@ -9,6 +9,7 @@ import msgspec
 from litestar import Request, Response
 
 from troth.accountability.answers import make_conditions
+from troth.accountability.terms import Terms
 from troth.decision.point import DecisionPoint
 from troth.gates.collect import Collecting
 from troth.gates.delivery.queue import Queue
@@ -27,14 +28,22 @@ from troth.web.v1.bodies import BadRequestError
 class GateDesk:
     """The gates of one policy, and who may pass."""
 
-    def __init__(self, vault: Vault, point: DecisionPoint, index: ChoiceIndex, callers: Callers) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        point: DecisionPoint,
+        index: ChoiceIndex,
+        callers: Callers,
+        terms: Terms | None = None,
+    ) -> None:
         self.vault = vault
         self.people = vault.people
         self.point = point
         self.callers = callers
         self.collecting = Collecting(vault, point)
         self.using = Using(vault, point, index)
-        conditions, queue = make_conditions(vault.store, point.policy), Queue(vault.store, vault.people)
+        conditions = make_conditions(vault.store, point.policy, terms)
+        queue = Queue(vault.store, vault.people)
         self.sharing = Sharing(vault, point, index, conditions, queue=queue)
         self.cookies = Cookies(vault.people.key, point.policy)
 

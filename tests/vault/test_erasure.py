@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 from collecting import EMAIL, NAME, account, item, put, values
 from sqlalchemy import LargeBinary, text
@@ -13,6 +14,7 @@ from sqlalchemy import LargeBinary, text
 from postgres_cluster import Cluster
 from store_oracle import sqlite_url
 from troth import DecisionPoint
+from troth.gates.mail.queue import ADD_SENT, Line, Parcel, Queue
 from troth.people import ChoiceIndex, Identifier, People, open_people
 from troth.people.codes import request_code
 from troth.people.errors import UnknownPersonError
@@ -62,6 +64,29 @@ def in_a_case(vault: Vault, person: str) -> bytes:
     return salt
 
 
+def on_its_way(vault: Vault, person: str) -> list[bytes]:
+    """A message in the queue to somebody, and to somebody unknown besides; what lies in the rows about them."""
+    queue, leaf = Queue(vault.people), int(person[:7], 16)
+
+    def work(unit: Unit) -> list[int]:
+        holder = vault.people.seek(unit, person)
+        alone = Parcel(message=person[:8], stream="account", content=b"x", sender="a@b.example", returns="a@b.example",
+                       lines=(Line(address="c@d.example", person=holder, leaf=leaf),))  # fmt: skip
+        both = msgspec.structs.replace(alone, lines=(*alone.lines, Line(address="e@f.example")))
+        unit.change(ADD_SENT, {"leaf": leaf, "message": person[:8], "person": person, "stream": "account",
+                               "state": "queued", "reason": None, "at": 1, "changed_at": 1})  # fmt: skip
+        return [queue.put(unit, one)[0].id for one in (alone, both)]
+
+    with vault.store.read() as connection:
+        there = connection.execute(text("SELECT 1 FROM mail_sent WHERE leaf = :leaf"), {"leaf": leaf}).first()
+    if there is None:
+        vault.store.write(work)
+    with vault.store.read() as connection:
+        rows = connection.execute(text("SELECT q.envelope, b.sealed, b.id FROM mail_queue q JOIN mail_bodies b ON b.id = q.body WHERE q.person = :id"), {"id": person}).all()  # fmt: skip  # noqa: E501
+        shared = {str(row.id) for row in rows if connection.execute(text("SELECT count(*) FROM mail_queue WHERE body = :b"), {"b": row.id}).scalar_one() > 1}  # fmt: skip  # noqa: E501
+    return [bytes(row.envelope) for row in rows] + [bytes(row.sealed) for row in rows if row.id not in shared]
+
+
 def live(vault: Vault, who: Identifier = ANN, browser: Identifier = BROWSER) -> tuple[str, list[bytes]]:
     """Everything that somebody can do; the id, and what must be found nowhere once they are erased."""
     people = vault.people
@@ -75,7 +100,7 @@ def live(vault: Vault, who: Identifier = ANN, browser: Identifier = BROWSER) -> 
         request_code(people, who)
     id = people.find(who)
     assert id is not None
-    case = in_a_case(vault, id)
+    case, mail = in_a_case(vault, id), on_its_way(vault, id)
     with vault.store.read() as connection:
         rows = connection.execute(
             text("SELECT id, sealing_key FROM persons WHERE id = :id OR merged_into = :id"), {"id": id}
@@ -85,7 +110,14 @@ def live(vault: Vault, who: Identifier = ANN, browser: Identifier = BROWSER) -> 
         openings = connection.execute(text("SELECT leaf, sealed FROM openings WHERE person IN (SELECT id FROM persons WHERE id = :id OR merged_into = :id)"), {"id": id}).all()  # fmt: skip  # noqa: E501
         sealed = [bytes(row.sealed) for row in openings]
         sealed += [bytes(row.sealed) for row in connection.execute(text("SELECT sealed FROM items WHERE person = :id"), {"id": id})]  # fmt: skip  # noqa: E501
-    traces = [case, who.value.encode(), browser.value.encode(), b"Name of " + who.value.encode(), *wrapped.values()]
+    traces = [
+        case,
+        *mail,
+        who.value.encode(),
+        browser.value.encode(),
+        b"Name of " + who.value.encode(),
+        *wrapped.values(),
+    ]
     traces += [people.key.blind(who), people.key.blind(browser), people.key.blind_value(EMAIL, who.value), *sealed]
     traces += [vault.ring.unwrap(person, key) for person, key in wrapped.items()]
     traces += [opening_of(people, row.leaf).salt for row in openings]

@@ -38,6 +38,9 @@ from troth.store.schema import (
     follow_ups,
     identifiers,
     items,
+    mail_bodies,
+    mail_queue,
+    mail_sent,
     notices,
     openings,
     outbox,
@@ -55,8 +58,8 @@ GREAT_MANY, GREAT_MANY_AT_ONCE = 100_000, 50_000
 SLOTS = 100  # persons in one statement, which is compiled once
 TABLES = (
     "case_facts", "case_persons", "choice_changes", "choices", "codes", "disclosed", "disclosure_waiting",
-    "follow_ups", "identifiers", "items", "notices", "openings", "outbox", "person_links", "persons",
-    "recipient_subscriptions", "requests",
+    "follow_ups", "identifiers", "items", "mail_bodies", "mail_queue", "mail_sent", "notices", "openings", "outbox",
+    "person_links", "persons", "recipient_subscriptions", "requests",
 )  # fmt: skip
 
 _slots: list[BindParameter[str]] = [bindparam(f"id{number}") for number in range(SLOTS)]
@@ -90,6 +93,7 @@ REFUSED = (
     .where(identifiers.c.kind == "email", choices.c.state == "out", identifiers.c.person.in_(_GONE))
     .order_by(identifiers.c.blind, choices.c.choice)
 )
+_OTHERS = mail_queue.alias("others")
 DELETIONS = (
     codes.delete().where(codes.c.blind.in_(_THEIR_BLINDS)),
     recipient_subscriptions.delete().where(recipient_subscriptions.c.blind.in_(_THEIR_BLINDS)),
@@ -103,6 +107,15 @@ DELETIONS = (
     requests.delete().where(requests.c.person.in_(_GONE)),
     outbox.delete().where(outbox.c.person.in_(_GONE)),
     items.delete().where(items.c.person.in_(_GONE)),
+    # Mail on its way to them; a message that goes to others, too, goes on to those.
+    mail_bodies.delete().where(
+        mail_bodies.c.id.in_(select(mail_queue.c.body).where(mail_queue.c.person.in_(_GONE))),
+        ~select(_OTHERS.c.id)
+        .where(_OTHERS.c.body == mail_bodies.c.id, or_(_OTHERS.c.person.is_(None), _OTHERS.c.person.not_in(_GONE)))
+        .exists(),
+    ),
+    mail_queue.delete().where(mail_queue.c.person.in_(_GONE)),
+    mail_sent.delete().where(mail_sent.c.person.in_(_GONE)),
     # Whom a case is about is committed to under a salt, which goes with the first of them.
     case_facts.update().where(case_facts.c.subject.in_(_THEIR_CASES)).values(people_salt=None),
     case_persons.delete().where(case_persons.c.person.in_(_GONE)),

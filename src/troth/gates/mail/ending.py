@@ -87,11 +87,13 @@ class Ending:
 
     def _fail(self, unit: Unit, failures: Sequence[tuple[Job, Reply]]) -> None:
         told: list[Failure] = []
+        persons: list[Person | None] = []
         for job, reply in failures:
             reason = short(reply) or "5.0.0"
             if self._queue.remove(unit, job, "failed", reason):
                 self._enter(unit, job, "failed", reason)
                 told.append(Failure(job.envelope.recipient, reply))
+                persons.append(self._person(unit, job))
                 if self.bounced is not None and reply.permanent and job.stream != NOTICES:
                     self.bounced(unit, job, reply)
         first = failures[0][0] if failures else None
@@ -105,7 +107,8 @@ class Ending:
             unit,
             Parcel(
                 message=first.message, stream=NOTICES, content=content, sender="", returns="",
-                lines=(Line(address=first.envelope.returns),),
+                # Who is erased takes along what says that their mail failed.
+                lines=(Line(address=first.envelope.returns, person=persons[0] if len(persons) == 1 else None),),
             ),
         )  # fmt: skip
 

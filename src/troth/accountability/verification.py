@@ -1,14 +1,16 @@
-"""Holds what this room keeps against the record: staff, what they signed, and every fact of every case."""
+"""Holds what this room keeps against the record: staff, what they signed, and every fact of every case and claim."""
 
 from __future__ import annotations
 
 from sqlalchemy import bindparam, select
 
 from troth.accountability import ledger
+from troth.accountability.claims.desk import ClaimDesk
 from troth.accountability.legal.facts import Released
 from troth.accountability.legal.requests import LegalRequests
 from troth.accountability.staff import EVERY_ACT, StaffRegister
 from troth.record.kinds import read_entry
+from troth.record.published import published_policy
 from troth.store import Store
 from troth.store.schema import disclosures, leaves, staff_facts
 
@@ -38,7 +40,8 @@ def contradictions(store: Store) -> list[str]:
                 if kind in ("case", "staff"):
                     found.append(f"Entry {index} of the record is about a {kind}, and its fact is missing.")
     found += _without_a_fact(store)
-    return found
+    policy = published_policy(store)
+    return found if policy is None else found + ClaimDesk(store, policy).contradictions()
 
 
 def _without_a_fact(store: Store) -> list[str]:

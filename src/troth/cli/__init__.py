@@ -10,6 +10,7 @@ import typer
 from troth.cli import (
     backup,
     check,
+    claim_acts,
     decide,
     diff,
     exchange,
@@ -52,6 +53,7 @@ app.add_typer(people.people, name="people")
 app.add_typer(naming.recipient, name="recipient")
 app.add_typer(key.key, name="key")
 app.add_typer(staff.staff, name="staff")
+app.add_typer(claim_acts.claim, name="claim")
 app.add_typer(legal_acts.legal, name="legal")
 app.add_typer(mail.mail, name="mail")
 app.add_typer(vault.vault, name="vault")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -92,12 +93,23 @@ def _check_signature(one: ClaimStanding, said: Signed, at: datetime) -> None:
         raise ClaimError(f"The assessment of '{one.id}' is older than a year. Assess it again first.")
     if said.ends <= said.begins:
         raise ClaimError(f"It would end on {write_moment(said.ends)}, and begin only on {write_moment(said.begins)}.")
+    months = one.draft.months if one.draft is not None else 0
+    if said.ends > _later(said.begins, months):
+        raise ClaimError(f"A signature carries '{one.id}' for {months} months at most. Choose an earlier --until.")
     if said.ends <= at:
         raise ClaimError(f"It would have ended on {write_moment(said.ends)} already.")
     if said.begins < one.assessed_at - FRESH:
         raise ClaimError("It would begin more than a year before it was assessed.")
     if one.voided is not None:
         raise ClaimError(f"'{one.id}' is void as of {write_moment(one.voided.on)}: {one.voided.why}")
+
+
+def _later(moment: datetime, months: int) -> datetime:
+    """The same day of the month some months later; the last one of a month that is shorter."""
+    years, month = divmod(moment.month - 1 + months, 12)
+    year = moment.year + years
+    last = calendar.monthrange(year, month + 1)[1]
+    return moment.replace(year=year, month=month + 1, day=min(moment.day, last))
 
 
 def _carried(one: ClaimStanding, on: datetime) -> None:

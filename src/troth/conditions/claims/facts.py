@@ -49,13 +49,15 @@ class Requirement(_Said, frozen=True, kw_only=True, omit_defaults=True):
 class Drafted(_Said, frozen=True, kw_only=True, omit_defaults=True):
     """The claim is made, or made anew: who holds it, for which sites, and what it asks for.
 
-    `covers` are the ids of the covered sites and products on which it may be shown. A later draft replaces this one for
+    `covers` are the ids of the covered sites and products on which it may be shown, `months` is how long a signature
+    carries it at most. A later draft replaces this one for
     the next assessment; what was signed before stays as it is.
     """
 
     holder: str
     requirements: tuple[Requirement, ...]
     covers: tuple[str, ...]
+    months: int = 12
 
 
 class Evidence(_Said, frozen=True, kw_only=True, omit_defaults=True):

@@ -111,7 +111,7 @@ class View(msgspec.Struct, frozen=True):
 
     def answers_authorities(self) -> bool:
         """Whether the version gives anything to authorities, of which this server then reports."""
-        if not self.published or not self.choices:
+        if not self.choices:
             return False
         version = self.version
         return any("authority" in version.recipient_path(one) for share in version.shares for one in share.recipients)

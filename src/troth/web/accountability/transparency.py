@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import msgspec
+from sqlalchemy import select
 
 from troth.accountability.legal.requests import LegalRequests
 from troth.accountability.terms import Terms
@@ -18,10 +19,12 @@ from troth.policy.history import Policy
 from troth.policy.model import Version
 from troth.record.log import Log
 from troth.store import StoreError
+from troth.store.schema import from_micros, leaves
 from troth.web.headers import Header, Receive, Scope, Send, security_headers, send_text
 from troth.web.negotiation import best_language
 
 PATH = "/transparency"
+FIRST = select(leaves.c.at).where(leaves.c["index"] == 0)
 HERE = Path(__file__).parent
 PROCESSES = {
     "warrant": "Search warrants",
@@ -93,10 +96,12 @@ class TransparencyRoutes:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
     def report(self) -> Report:
-        """The report as it stands now, from the first publication on. StoreError: it cannot be read."""
+        """The report as it stands now, from the beginning of the record on. StoreError: it cannot be read."""
         now = self._clock()
-        begins = min((one.at for one in self._published), default=now)
-        return report(self._requests.facts(), self._terms, min(begins, now), now)
+        with self._requests.store.read() as connection:
+            first = connection.execute(FIRST).scalar()
+        begins = now if first is None else min(now, from_micros(first))
+        return report(self._requests.facts(), self._terms, begins, now)
 
     def page(self, found: Report, language: str) -> bytes:
         """The page of a report."""

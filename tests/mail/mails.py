@@ -56,9 +56,9 @@ def body_of(raw: bytes, number: int = 0) -> bytes:
     return decoded(raw, body_parts(message)[number])
 
 
-def check_outside(raw: bytes, out: bytes, insertions: Insertions) -> None:
+def check_outside(raw: bytes, out: bytes, insertions: Insertions, *, utf8: bool = False) -> None:
     """Everything outside the insertions is the same to the byte, and each part that is the message bears the footer."""
-    before, after = read_message(raw), read_message(out)
+    before, after = read_message(raw, utf8=utf8), read_message(out, utf8=utf8)
     _check_header(before, after, insertions)
     bearing = {id(part) for part in body_parts(before)} if insertions.footer else set()
     _check_part(before, before.root, after, after.root, bearing, root=True)
@@ -116,8 +116,12 @@ def _check_bearing(before: Message, old: Part, after: Message, new: Part) -> Non
     was, now = decoded(before.raw, old), decoded(after.raw, new)
     added = _inserted(was, now, 0)
     assert OPT_OUT.encode() in added, added
-    spare = {"base64": 8}.get(old.encoding, 0)
-    _inserted(before.raw[old.body : old.end], after.raw[new.body : new.end], spare)
+    was, now = before.raw[old.body : old.end], after.raw[new.body : new.end]
+    if old.encoding == "base64":
+        # White space within the group goes with it.
+        _inserted(was.translate(None, b" \t\r\n"), now.translate(None, b" \t\r\n"), 4)
+    else:
+        _inserted(was, now, 0)
 
 
 def _inserted(was: bytes, now: bytes, spare: int) -> bytes:

@@ -109,6 +109,7 @@ def test_bytes_beyond_ascii_in_a_header_need_smtputf8() -> None:
     assert refused(raw).enhanced == "5.6.9"
     assert read_message(raw, utf8=True).utf8
     assert not read_message(GOOD, utf8=True).utf8
+    assert read_message(multipart("--b\nX-Name: Zoë\n\nx\n--b--\n"), utf8=True).utf8
     assert "not UTF-8" in refused(raw.replace("Zoë".encode(), b"Zo\xeb"), utf8=True).text
     assert read_message(simple("Zoë\n")).root.encoding == "7bit"  # in a body they are nobody's business here
 

@@ -18,7 +18,7 @@ class Message(msgspec.Struct, frozen=True):
     raw: bytes
     root: Part
     sender: Mailbox
-    utf8: bool = False  # its header may hold UTF-8, so it needs SMTPUTF8 on its way
+    utf8: bool = False  # a header in it holds UTF-8, so it needs SMTPUTF8 on its way
 
     @property
     def fields(self) -> Fields:
@@ -44,7 +44,8 @@ def read_message(raw: bytes, *, utf8: bool = False) -> Message:
     sender = read_mailbox(author.text)
     if (other := root.fields.first("sender")) is not None:
         read_mailbox(other.text, "Sender")
-    return Message(raw, root, sender, utf8 and not raw[: root.body].isascii())
+    beyond = utf8 and not all(field.value.isascii() for part in root.walk() for field in part.fields)
+    return Message(raw, root, sender, beyond)
 
 
 def check_lines(raw: bytes) -> None:

@@ -131,6 +131,7 @@ def _serve(
             demonstration=pages,
             names=configuration.names,
             terms=terms_of(),
+            files=configuration.data / "files",
         )
     except server.ServerError as error:
         fail(error.message)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from troth.accountability.telling import Teller
     from troth.accountability.terms import Terms
     from troth.gates.collect import Collecting
+    from troth.gates.share.files.files import Files
+    from troth.gates.share.files.place import Place
     from troth.gates.share.share import Sharing
     from troth.people import ChoiceIndex, People
     from troth.record.log import Log
@@ -64,8 +66,10 @@ class WebApp:
         tls: bool = False,
         callers: Callers | None = None,
         teller: Teller | None = None,
+        files: Files | None = None,
     ) -> None:
         self.teller = teller
+        self.files = files
         self.callers = callers
         self._decisions = decisions
         self._routes = decisions.routes
@@ -135,6 +139,7 @@ def make_app(
     names: Iterable[str] = (),
     require_keys: bool = False,
     terms: Terms | None = None,
+    files: Place | None = None,
 ) -> WebApp:
     """The web application of a policy.
 
@@ -148,6 +153,7 @@ def make_app(
     `require_keys` under every name to those alone. With `people` as well, who then go by this policy, they can choose:
     `post` is how codes reach them. With their `vault` the gates are open, too. Such an application follows what people
     choose until it is closed. `terms` are those for legal requests, of which the transparency report tells.
+    `files` is where the files of disclosures lie; without it, none are made or given.
     """
     clock_of_pages = clock or _now
     point = DecisionPoint(policy)
@@ -189,7 +195,7 @@ def make_app(
         index = ChoiceIndex(people, point)
         index.follow()
         choices = ChoicePages(Desk(people, point, log, clock_of_pages, post, site, published, vault, terms))
-    gates, teller = None, None
+    gates, teller, made = None, None, None
     if vault is not None and index is not None and callers is not None:
         if post is not None:
             from troth.accountability.telling import Teller  # noqa: PLC0415 - likewise
@@ -201,6 +207,11 @@ def make_app(
         from troth.web.v1.desk import GateDesk  # noqa: PLC0415 - likewise
 
         gates = Gates(GateDesk(vault, point, index, callers, terms))
+        if files is not None:
+            from troth.web.v1.filing import file_routes  # noqa: PLC0415 - likewise
+
+            made, routes = file_routes(vault, point, index, files, terms)
+            mounts.append(Mount(routes.takes, routes))
         mounts.append(Mount(Gates.takes, gates))
     if pages is None:
         from troth.web.pages import make_pages  # noqa: PLC0415 - only who serves pages pays for loading them
@@ -226,4 +237,5 @@ def make_app(
         tls=tls,
         callers=callers,
         teller=teller,
+        files=made,
     )

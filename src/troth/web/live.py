@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from troth.conditions.claims.register import ClaimRegister
 from troth.gates.collect import Collecting
@@ -27,6 +29,9 @@ from troth.record.published import published_policy
 from troth.vault import Vault
 from troth.web.app import WebApp
 from troth.web.headers import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from troth.gates.share.files.files import Files
 
 EVERY = 1.0  # seconds between two looks at the store
 log_ = logging.getLogger("troth.web")
@@ -55,6 +60,7 @@ class LiveApp:
         self._following = self._follow()
         self._app = make(self._following[0])
         self._watching: asyncio.Task[None] | None = None
+        self._making: threading.Thread | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; begin to watch the store when the server starts, and stop when it stops."""
@@ -99,6 +105,7 @@ class LiveApp:
             self._vault.sweep()
             Counts(self._vault.store).record()
             self._share()
+            self._make_files()
             self._tell()
         latest = self._log.latest()
         if self._log.size() > (latest.head.size if latest else 0):
@@ -141,3 +148,25 @@ class LiveApp:
             sharing.resume()
         except Exception:
             log_.exception("A disclosure could not go on; it is tried again.")
+
+    def _make_files(self) -> None:
+        """Delete files whose time is over, and have the next one made: beside, since one may take minutes."""
+        files = self._app.files
+        if files is None:
+            return
+        try:
+            files.sweep()
+            if files.wait() and (self._making is None or not self._making.is_alive()):
+                self._making = threading.Thread(target=_make_all, args=(files,), name="troth-files", daemon=True)
+                self._making.start()
+        except Exception:
+            log_.exception("The files of disclosures could not be looked after; it is tried again.")
+
+
+def _make_all(files: Files) -> None:
+    """Make the files that wait, one after the other."""
+    try:
+        while files.make_next() is not None:
+            pass
+    except Exception:
+        log_.exception("The file of a disclosure could not be made; it is tried again.")

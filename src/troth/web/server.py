@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from troth.gates.share.files.place import Place
 from troth.policy.history import Policy
 from troth.web.app import WebApp, make_app
 from troth.web.authzen import Clock
@@ -76,6 +77,7 @@ def serve(
     demonstration: Path | None = None,
     names: Iterable[str] = (),
     terms: Terms | None = None,
+    files: Path | None = None,
 ) -> None:
     """Serve a policy (or the file or directory that holds it) until SIGINT or SIGTERM, then return.
 
@@ -83,6 +85,7 @@ def serve(
     published while the server runs. With `people`, they choose on pages of this server. `demonstration` is a folder of
     pages that are served as the covered sites whose names end in `.localhost`. Beyond loopback it listens only if the
     store of the log has a service key; then every caller needs one, and it answers to `site` and to `names`, too.
+    `files` is the folder of the files that recipients fetch.
 
     Port 0 takes any free port. `ready` is called with the server's URL once it answers. See `make_app` for the rest.
     Raises ServerError when the server cannot listen, PolicyError when the policy cannot be read.
@@ -108,6 +111,7 @@ def serve(
                 names=names,
                 require_keys=beyond,
                 terms=terms,
+                files=None if files is None else Place(files, site or url_of(listener)),
             )
 
         app: App

@@ -68,6 +68,10 @@ class Files:
         with self.store.read() as connection:
             return [read_row(row) for row in connection.execute(EVERY)]
 
+    def wait(self) -> bool:
+        """Whether a file waits to be made."""
+        return self._maker.pending() is not None
+
     def make_next(self) -> str | None:
         """Make the next file that is to be made; the id of its disclosure, or None. See `Maker.make_next`."""
         return self._maker.make_next()

@@ -109,7 +109,7 @@ class Maker:
         What became of it is in its row: it is ready, it was stopped, or it is tried again later, as after any error
         that comes through: StoreUnavailableError, StaleChoicesError, OSError.
         """
-        id = self._pending()
+        id = self.pending()
         if id is None:
             return None
         taken = self._take(id)
@@ -131,7 +131,8 @@ class Maker:
 
     # --- one file -----------------------------------------------------------------------------------------------------
 
-    def _pending(self) -> str | None:
+    def pending(self) -> str | None:
+        """The disclosure whose file is made next; None if none is to be made now."""
         with self._store.read() as connection:
             return connection.execute(PENDING, {"now": to_micros(self._store.clock())}).scalar()
 

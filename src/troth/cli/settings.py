@@ -38,6 +38,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
     mail: str
     vault: str | None
+    submission: tuple[str, ...]
+    certificate: tuple[Path, ...]
+    relay: str
     legal_ceiling: int
     legal_ahead: int
     legal_review: int
@@ -52,6 +55,9 @@ KEYS = {
     "log": "The name of the record: a host name and path under your control, which never changes.",
     "site": "The address under which people read the pages, where a proxy on this machine passes them on.",
     "mail": "How codes are mailed: smtp://user:password@host:587, smtps://…, or a folder. `mail` in `data` without it.",
+    "submission": "Where applications submit mail: 127.0.0.1:8769, smtps://0.0.0.0:465, several by commas; or off.",
+    "certificate": "The certificate for submission beyond this machine, a PEM file; its key in it, or after a comma.",
+    "relay": "Who takes mail from here: smtp://user:password@host:587, smtps://…, or a folder (`sink` in `data`).",
     "vault": "Where the keys of the vault are: `environment`, or the address of a transit key. Files without it.",
     "names": "Host names under which callers with a key reach the server on a network, separated by commas.",
     "legal_ceiling": "How many persons a legal request may be about before an officer raises the ceiling for it.",
@@ -111,6 +117,11 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
         names=_names(text("names", "")) if "names" in values else (),
         mail=_mail(text("mail", ""), directory) if "mail" in values else str(data / "mail"),
         vault=text("vault", "") if "vault" in values else None,
+        submission=_listed(text("submission", "")) if "submission" in values else (),
+        certificate=tuple(directory / one for one in _listed(text("certificate", "")))
+        if "certificate" in values
+        else (),
+        relay=_relay(text("relay", ""), directory) if "relay" in values else str(data / "sink"),
         legal_ceiling=number("legal_ceiling", 100, 1_000_000_000, "the ceiling"),
         legal_ahead=number("legal_ahead", 7, 365, "the number of days"),
         legal_review=number("legal_review", 7, 365, "the number of days"),
@@ -139,9 +150,7 @@ def _bands(text: str) -> dict[str, int]:
     for part in filter(None, (one.strip() for one in text.split(","))):
         process, _, width = part.partition("=")
         if not re.fullmatch(r"[a-z-]+", process) or not re.fullmatch(r"[1-9][0-9]{0,5}", width):
-            raise SettingsError(
-                f"`legal_bands`: '{part}' is not a kind with a width, such as national-security=250."
-            )
+            raise SettingsError(f"`legal_bands`: '{part}' is not a kind with a width, such as national-security=250.")
         found[process] = int(width)
     return found
 
@@ -152,6 +161,21 @@ def _mail(text: str, directory: Path) -> str:
     if not re.match(r"smtps?://(?:[^/@\s]+@)?[^/@:\s]+(?::[0-9]+)?/?$", text):
         shown = re.sub(r"//[^/@]*@", "//…@", text)  # never the password
         raise SettingsError(f"`mail`: '{shown}' is not the address of a mail server like smtp://mail.example.org:587.")
+    return text
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
+
+
+def _relay(text: str, directory: Path) -> str:
+    if "://" not in text:
+        return str(directory / text)
+    if not re.match(
+        r"smtps?://(?:[^/@\s]+@)?(?:[^/@:\s\[\]]+|\[[0-9a-fA-F:.]+\])(?::[0-9]+)?/?(?:\?ca=[^\s]+)?$", text
+    ):
+        shown = re.sub(r"//[^/@]*@", "//…@", text)  # never the password
+        raise SettingsError(f"`relay`: '{shown}' is not the address of a mail server like smtp://mail.example.org:587.")
     return text
 
 

@@ -20,6 +20,9 @@ import msgspec
 
 from troth.gates.mail.conversation import Conversation, LostError, Reply, taken_over
 from troth.gates.mail.handing import HandOver, Look, Outgoing, UnavailableError, WithheldError
+from troth.gates.mail.sink import Sink
+from troth.store.store import utc_now
+from troth.store.writer import Clock
 
 CONNECTIONS = 20
 MOST_EACH = 200  # messages over one connection
@@ -251,8 +254,8 @@ def stuffed(content: bytes) -> bytes:
     return b"." + body if body.startswith(b".") else body
 
 
-def upstream_of(text: str, name: str = "localhost") -> SmtpUpstream | Path:
+def upstream_of(text: str, name: str, clock: Clock = utc_now) -> SmtpUpstream | Sink:
     """What the key `relay` of the configuration means: a server, or the folder of a sink. ValueError: neither."""
     if "://" not in text:
-        return Path(text)
+        return Sink(Path(text), clock)
     return SmtpUpstream(read_address(text), name=name)

@@ -682,8 +682,6 @@ follow_cursors = Table(
     comment="Up to where what people do was passed on to those who received their data: one place for each source.",
 )
 
-_OPEN = "state IN ('deciding', 'sent', 'staff')"
-
 follow_ups = Table(
     "follow_ups",
     metadata,
@@ -708,7 +706,7 @@ follow_ups = Table(
     Column("late_leaf", BigInteger),
     Index("follow_ups_recipient", "recipient", "pseudonym"),
     Index("follow_ups_person", "person", sqlite_where=text(_NAMED), postgresql_where=text(_NAMED)),
-    Index("follow_ups_open", "state", "due_at", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+    Index("follow_ups_state", "state", "due_at"),
     comment="What is passed on to a recipient about a person: an opt-out, a correction, an erasure, and how far it is.",
 )
 

@@ -6,7 +6,9 @@ was passed on, and from the messages.
 
 from __future__ import annotations
 
-from sqlalchemy import BindParameter, bindparam, func, select
+from collections.abc import Sequence
+
+from sqlalchemy import BindParameter, ColumnElement, bindparam, or_, select
 
 from troth.gates.following.followups import COLUMNS, OPEN, FollowUp, State, read_follow_up
 from troth.record.commitment import new_event
@@ -16,17 +18,25 @@ from troth.store import Unit
 from troth.store.schema import deliveries, disclosed, follow_ups, to_micros
 
 AT_ONCE = 200
+OVER = ("acknowledged", "failed", "stopped")  # the states of deliveries from which nothing follows any more
+
+
+def _any_of(column: ColumnElement[str], states: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a column is one of some words, in statements that a unit of work takes."""
+    return or_(*(column == state for state in states))
+
+
 ONE = select(*COLUMNS).where(follow_ups.c.id == bindparam("of_id"))
 SETTLED = (
     select(*COLUMNS, deliveries.c.state, deliveries.c.why, deliveries.c.acknowledged_at)
     .join_from(follow_ups, deliveries, deliveries.c.id == follow_ups.c.delivery)
-    .where(follow_ups.c.state == "sent", deliveries.c.state.in_(("acknowledged", "failed", "stopped")))
+    .where(follow_ups.c.state == "sent", _any_of(deliveries.c.state, OVER))
     .order_by(follow_ups.c.created_at, follow_ups.c.id)
     .limit(bindparam("at_most"))
 )
 LATE = (
     select(*COLUMNS)
-    .where(follow_ups.c.state.in_(OPEN), follow_ups.c.due_at <= bindparam("now"), follow_ups.c.late_leaf.is_(None))
+    .where(_any_of(follow_ups.c.state, OPEN), follow_ups.c.due_at <= bindparam("now"), follow_ups.c.late_leaf.is_(None))
     .order_by(follow_ups.c.due_at, follow_ups.c.id)
     .limit(bindparam("at_most"))
 )
@@ -52,13 +62,11 @@ _THEIRS = select(follow_ups.c.delivery).where(
     follow_ups.c.recipient == _SAME[0], follow_ups.c.pseudonym == _SAME[1], follow_ups.c.delivery.is_not(None)
 )
 FORGET_MESSAGES = (
-    deliveries.update()
-    .where(deliveries.c.id.in_(_THEIRS), deliveries.c.state.in_(("acknowledged", "failed", "stopped")))
-    .values(body=None)
+    deliveries.update().where(deliveries.c.id.in_(_THEIRS), _any_of(deliveries.c.state, OVER)).values(body=None)
 )
 FORGET_FOLLOW_UPS = (
     follow_ups.update()
-    .where(follow_ups.c.recipient == _SAME[0], follow_ups.c.pseudonym == _SAME[1], follow_ups.c.state.not_in(OPEN))
+    .where(follow_ups.c.recipient == _SAME[0], follow_ups.c.pseudonym == _SAME[1], ~_any_of(follow_ups.c.state, OPEN))
     .values(pseudonym="")
 )
 # A partner that was told of an opt-out and never received anything is told of no erasure.
@@ -67,14 +75,13 @@ STRAYS = (
     .where(
         follow_ups.c.person.is_(None),
         follow_ups.c.pseudonym != "",
-        follow_ups.c.state.not_in(OPEN),
+        ~_any_of(follow_ups.c.state, OPEN),
         ~select(disclosed.c.leaf)
         .where(disclosed.c.recipient == follow_ups.c.recipient, disclosed.c.pseudonym == follow_ups.c.pseudonym)
         .exists(),
     )
     .limit(1)
 )
-OPEN_COUNT = select(func.count()).where(follow_ups.c.state.in_(OPEN))
 
 
 def settle(unit: Unit) -> int:

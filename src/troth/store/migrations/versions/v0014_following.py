@@ -37,8 +37,9 @@ def upgrade() -> None:
         sa.Column("late_leaf", sa.BigInteger),
     )
     op.create_index("follow_ups_recipient", "follow_ups", ["recipient", "pseudonym"])
-    _index("follow_ups_person", ["person"], "person IS NOT NULL")
-    _index("follow_ups_open", ["state", "due_at"], "state IN ('deciding', 'sent', 'staff')")
+    op.create_index("follow_ups_state", "follow_ups", ["state", "due_at"])
+    named = sa.text("person IS NOT NULL")
+    op.create_index("follow_ups_person", "follow_ups", ["person"], sqlite_where=named, postgresql_where=named)
     op.create_table(
         "recipient_subscriptions",
         sa.Column("id", sa.Text, primary_key=True),
@@ -65,7 +66,3 @@ def downgrade() -> None:
     """Back to the one before."""
     for table in ("recipient_subscriptions", "follow_ups", "follow_cursors"):
         op.drop_table(table)
-
-
-def _index(name: str, columns: list[str], where: str) -> None:
-    op.create_index(name, "follow_ups", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))

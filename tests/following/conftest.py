@@ -1,0 +1,6 @@
+"""The gates of the flagship with recipients that received data: the helpers of the gates' own tests are used here."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "gates"))

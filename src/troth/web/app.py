@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from troth.accountability.telling import Teller
     from troth.accountability.terms import Terms
     from troth.gates.collect import Collecting
+    from troth.gates.following.following import Following
     from troth.gates.share.files.files import Files
     from troth.gates.share.files.place import Place
     from troth.gates.share.share import Sharing
@@ -87,6 +88,11 @@ class WebApp:
     def collecting(self) -> Collecting | None:
         """The gate `collect`, for an application in the same process; None without a vault."""
         return None if self._gates is None else self._gates.desk.collecting
+
+    @property
+    def following(self) -> Following | None:
+        """What follows people to those who received their data; None without a vault."""
+        return None if self._gates is None else self._gates.desk.following
 
     @property
     def sharing(self) -> Sharing | None:

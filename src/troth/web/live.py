@@ -97,7 +97,7 @@ class LiveApp:
         """Do what the time has come for, sign for new entries, and serve new versions; whether there were any.
 
         Agreements lapse, what may be kept no longer is deleted, the counts of minutes that are over are recorded,
-        disclosures of many persons go on, and people are told what they are to be told.
+        disclosures of many persons go on, recipients are told what follows people, and people what they are to be told.
         """
         if self._people is not None:
             self._people.lapse()
@@ -105,6 +105,7 @@ class LiveApp:
             self._vault.sweep()
             Counts(self._vault.store).record()
             self._share()
+            self._pass_on()
             self._make_files()
             self._tell()
         latest = self._log.latest()
@@ -148,6 +149,16 @@ class LiveApp:
             sharing.resume()
         except Exception:
             log_.exception("A disclosure could not go on; it is tried again.")
+
+    def _pass_on(self) -> None:
+        """Pass on to recipients what follows people. What fails is tried again, and keeps nothing else from going."""
+        following = self._app.following
+        if following is None:
+            return
+        try:
+            following.run()
+        except Exception:
+            log_.exception("What follows people could not be passed on; it is tried again.")
 
     def _make_files(self) -> None:
         """Delete files whose time is over, and have the next one made: beside, since one may take minutes."""

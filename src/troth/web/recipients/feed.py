@@ -36,7 +36,8 @@ def write_feed(version: Version, origin: str, site: str, happened: Sequence[Happ
         _add(entry, "link", rel="alternate", href=f"{site}/recipients#{one.recipient}", type="text/html")
         _add(entry, "content", f"{one.text}", type="text")
     ElementTree.indent(feed)
-    return ElementTree.tostring(feed, "utf-8", xml_declaration=True) + b"\n"
+    written: bytes = ElementTree.tostring(feed, "utf-8", xml_declaration=True)
+    return written + b"\n"
 
 
 def _add(parent: ElementTree.Element, name: str, text: str | None = None, **attributes: str) -> ElementTree.Element:

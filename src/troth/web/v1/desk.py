@@ -13,6 +13,7 @@ from troth.accountability.terms import Terms
 from troth.decision.point import DecisionPoint
 from troth.gates.collect import Collecting
 from troth.gates.delivery.queue import Queue
+from troth.gates.following.following import Following
 from troth.gates.services import ServiceKey
 from troth.gates.share.share import Sharing
 from troth.gates.use import Using
@@ -45,6 +46,7 @@ class GateDesk:
         conditions = make_conditions(vault.store, point.policy, terms)
         queue = Queue(vault.store, vault.people)
         self.sharing = Sharing(vault, point, index, conditions, queue=queue)
+        self.following = Following(vault, conditions.register, queue, self.sharing)
         self.cookies = Cookies(vault.people.key, point.policy)
 
     def version(self) -> Version:

@@ -18,6 +18,7 @@ from troth.cli import (
     key,
     legal_acts,
     mail,
+    mail_queue,
     naming,
     notice,
     people,
@@ -55,6 +56,7 @@ app.add_typer(key.key, name="key")
 app.add_typer(staff.staff, name="staff")
 app.add_typer(claim_acts.claim, name="claim")
 app.add_typer(legal_acts.legal, name="legal")
+mail.mail.add_typer(mail_queue.queue, name="queue")
 app.add_typer(mail.mail, name="mail")
 app.add_typer(vault.vault, name="vault")
 app.command("backup")(backup.backup)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -88,7 +90,11 @@ def _serve(
     from troth.web.choices.mail import make_post
     from troth.web.demonstration import sites
 
+    known: list[str] = []  # the address of the pages, once they are served
+    taken: Sequence[str] = ()  # where mail is
+
     def ready(url: str) -> None:
+        known.append(url)
         shown = policy.in_force(fixed or datetime.now(UTC))
         if shown is None:
             out.print(
@@ -112,26 +118,45 @@ def _serve(
                 out.print(
                     Text.assemble("  a covered site  ", (address, "bold underline"), "  with the banner, as an example")
                 )
+        if taken:
+            out.print(Text.assemble("  mail is taken   ", ", ".join(taken), "  (SMTP, by a credential of a stream)"))
+            if "://" not in configuration.relay:
+                kept = f"It is not sent on but kept in {configuration.relay}; `relay` in troth.toml changes that."
+                out.print(Text(kept))
         if people and "://" not in configuration.mail:
             out.print(Text(f"Mail is not sent but kept in {configuration.mail}; `mail` in troth.toml changes that."))
         out.print(Text("Stop it with Ctrl-C.", style="dim"))
 
-    try:
-        server.serve(
-            policy,
-            host or configuration.host,
-            configuration.port if port is None else port,
-            clock=(lambda: fixed) if fixed else None,
-            ready=ready,
-            log=log,
-            site=configuration.site,
-            people=people,
-            post=make_post(configuration.mail),
-            vault=vault,
-            demonstration=pages,
-            names=configuration.names,
-            terms=terms_of(),
-            files=configuration.data / "files",
-        )
-    except server.ServerError as error:
-        fail(error.message)
+    with ExitStack() as opened:
+        if people and (demonstrate or configuration.submission):
+            from troth.cli.mail_queue import serving
+
+            site = configuration.site
+            taken = opened.enter_context(
+                serving(
+                    people,
+                    policy,
+                    site or (lambda: known[0] if known else None),
+                    any_port=port == 0,
+                    trying=demonstrate,
+                )
+            )
+        try:
+            server.serve(
+                policy,
+                host or configuration.host,
+                configuration.port if port is None else port,
+                clock=(lambda: fixed) if fixed else None,
+                ready=ready,
+                log=log,
+                site=configuration.site,
+                people=people,
+                post=make_post(configuration.mail),
+                vault=vault,
+                demonstration=pages,
+                names=configuration.names,
+                terms=terms_of(),
+                files=configuration.data / "files",
+            )
+        except server.ServerError as error:
+            fail(error.message)

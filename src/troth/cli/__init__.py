@@ -14,8 +14,10 @@ from troth.cli import (
     decide,
     diff,
     exchange,
+    file,
     init,
     key,
+    keying,
     legal_acts,
     mail,
     mail_queue,
@@ -51,7 +53,10 @@ app.add_typer(record.receipt, name="receipt")
 people.people.command("export")(exchange.export)
 people.people.command("import")(exchange.import_)
 app.add_typer(people.people, name="people")
+naming.recipient.command("key")(keying.key)
+naming.recipient.command("keys")(keying.keys)
 app.add_typer(naming.recipient, name="recipient")
+app.add_typer(file.file, name="file")
 app.add_typer(key.key, name="key")
 app.add_typer(staff.staff, name="staff")
 app.add_typer(claim_acts.claim, name="claim")

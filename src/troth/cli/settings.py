@@ -7,6 +7,7 @@ Without any of it the embedded defaults serve the flagship example. `KEYS` is th
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import tomllib
@@ -41,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     submission: tuple[str, ...]
     certificate: tuple[Path, ...]
     relay: str
+    streams: Mapping[str, object] | None
+    lmtp: str | None
     legal_ceiling: int
     legal_ahead: int
     legal_review: int
@@ -58,6 +61,8 @@ KEYS = {
     "submission": "Where applications submit mail: 127.0.0.1:8769, smtps://0.0.0.0:465, several by commas; or off.",
     "certificate": "The certificate for submission beyond this machine, a PEM file; its key in it, or after a comma.",
     "relay": "Who takes mail from here: smtp://user:password@host:587, smtps://…, or a folder (`sink` in `data`).",
+    "streams": "The streams of mail, each a table [streams.NAME]: purpose, from and so on. Those of the flagship without.",
+    "lmtp": "Where a mail server of this machine hands over what comes back from mail: 127.0.0.1:8770. Nowhere without.",
     "vault": "Where the keys of the vault are: `environment`, or the address of a transit key. Files without it.",
     "names": "Host names under which callers with a key reach the server on a network, separated by commas.",
     "legal_ceiling": "How many persons a legal request may be about before an officer raises the ceiling for it.",
@@ -122,6 +127,8 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
         if "certificate" in values
         else (),
         relay=_relay(text("relay", ""), directory) if "relay" in values else str(data / "sink"),
+        streams=_streams(*values["streams"]) if "streams" in values else None,
+        lmtp=text("lmtp", "") if "lmtp" in values else None,
         legal_ceiling=number("legal_ceiling", 100, 1_000_000_000, "the ceiling"),
         legal_ahead=number("legal_ahead", 7, 365, "the number of days"),
         legal_review=number("legal_review", 7, 365, "the number of days"),
@@ -143,6 +150,18 @@ def _names(text: str) -> tuple[str, ...]:
                 f"`names`: '{name}' is no host name, such as troth.internal.example; no port, no https://."
             )
     return names
+
+
+def _streams(value: object, source: str) -> Mapping[str, object]:
+    """The tables of the streams, as TOML has them, or as JSON in a variable. What is in them is for the gate to check."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise SettingsError(f'{source}: this is JSON, such as {{"news": {{"purpose": …}}}}.') from None
+    if not isinstance(value, dict):
+        raise SettingsError(f"{source}: each stream is a table of its own, such as [streams.newsletter].")
+    return value
 
 
 def _bands(text: str) -> dict[str, int]:

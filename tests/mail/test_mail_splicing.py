@@ -394,6 +394,8 @@ NO_PLACE = {
     "Content-Transfer-Encoding: base64\n\nYQ=\n": "base64 is not whole",
     "Content-Transfer-Encoding: base64\n\nYQ==YQ==\n": "base64 is not whole",
     "Content-Transfer-Encoding: base64\n\nY*Q=\n": "base64 is not whole",
+    "Content-Transfer-Encoding: base64\n\nYWJj=\n": "base64 is not whole",
+    "Content-Transfer-Encoding: base64\n\nYWJj\n=\n": "base64 is not whole",
     "Content-Transfer-Encoding: quoted-printable\n\na=b\n": "'=' in quoted-printable",
 }
 

@@ -36,10 +36,14 @@ def decoded(raw: bytes, part: Part) -> bytes:
     if part.encoding == "quoted-printable":
         return _ESCAPE.sub(_unescape, body)
     if part.encoding == "base64":
+        text = body.translate(None, _BLANK)
         try:
-            return binascii.a2b_base64(body.translate(None, _BLANK), strict_mode=True)
+            plain = binascii.a2b_base64(text, strict_mode=True)
         except binascii.Error as error:
             raise _undecodable(part, f"its base64 is not whole ({error})") from None
+        if len(text) != 4 * -(-len(plain) // 3):  # `YWJj=` is let through as it is, strict or not
+            raise _undecodable(part, "its base64 is not whole (excess padding)")
+        return plain
     raise _undecodable(part, f"'{part.encoding}' is no transfer encoding of RFC 2045")
 
 

@@ -61,8 +61,8 @@ KEYS = {
     "submission": "Where applications submit mail: 127.0.0.1:8769, smtps://0.0.0.0:465, several by commas; or off.",
     "certificate": "The certificate for submission beyond this machine, a PEM file; its key in it, or after a comma.",
     "relay": "Who takes mail from here: smtp://user:password@host:587, smtps://…, or a folder (`sink` in `data`).",
-    "streams": "The streams of mail, each a table [streams.NAME]: purpose, from and so on. Those of the flagship without.",
-    "lmtp": "Where a mail server of this machine hands over what comes back from mail: 127.0.0.1:8770. Nowhere without.",
+    "streams": "The streams of mail, each a table [streams.NAME] with its purpose, from and so on.",
+    "lmtp": "Where a mail server of this machine hands over what comes back from mail, such as 127.0.0.1:8770.",
     "vault": "Where the keys of the vault are: `environment`, or the address of a transit key. Files without it.",
     "names": "Host names under which callers with a key reach the server on a network, separated by commas.",
     "legal_ceiling": "How many persons a legal request may be about before an officer raises the ceiling for it.",
@@ -153,7 +153,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _streams(value: object, source: str) -> Mapping[str, object]:
-    """The tables of the streams, as TOML has them, or as JSON in a variable. What is in them is for the gate to check."""
+    """The tables of the streams, as TOML has them, or as JSON in a variable. What is in them is the gate's to check."""
     if isinstance(value, str):
         try:
             value = json.loads(value)

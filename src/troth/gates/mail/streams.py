@@ -91,6 +91,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # What serves the flagship where nothing is configured.
+FLAGSHIP = "citrix-online"
 EMBEDDED: Mapping[str, Mapping[str, object]] = {
     "newsletter": {"purpose": "marketing.own", "product": "gototraining", "from": "news.gototraining.example"},
     "invitations": {"purpose": "marketing.events", "product": "gotowebinar", "from": "events.gotowebinar.example"},
@@ -144,12 +145,12 @@ class Streams(Mapping[str, Stream]):
 
 
 def read_streams(tables: Mapping[str, object] | None, policy: Policy, place: str = "troth.toml") -> Streams:
-    """The streams of the tables `[streams.NAME]`; without any, the embedded ones where the policy has their words.
+    """The streams of the tables `[streams.NAME]`; without any, the embedded ones of the flagship, or none.
 
     StreamError: the first thing that is wrong with them, with its place and the nearest right spelling.
     """
     if tables is None:
-        embedded = {name: table for name, table in EMBEDDED.items() if _fits(table, policy)}
+        embedded = {name: table for name, table in EMBEDDED.items() if policy.id == FLAGSHIP and _fits(table, policy)}
         return Streams({name: _read(name, table, policy, "embedded") for name, table in embedded.items()}, policy)
     if not isinstance(tables, Mapping):
         raise StreamError(f"{place}: `streams` holds a table for each stream, such as [streams.newsletter].")

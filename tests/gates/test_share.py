@@ -89,6 +89,7 @@ def test_no_contract_no_card_and_the_refusal_says_which_is_missing(at: Sharer) -
     problem = refused(at, PAY)
     assert (problem.code, problem.field, problem.statement) == ("condition-not-met", "payment.card", "card-payments")
     assert "not registered" in problem.message
+    at.clock.move(minutes=1)
     assert problem.sentence == "A card firm takes your payments for us, under contract."
     at.contract(ends=at.clock() + timedelta(days=10))
     assert at.sharing.share(PAY, [ANN]).state == "done"

@@ -8,7 +8,7 @@ that falls, another version of the policy. Whoever opts out meanwhile is left ou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import Integer, bindparam, func, or_, select
@@ -22,7 +22,7 @@ from troth.gates.share.wanted import Refused, Segment, State
 from troth.gates.share.writing import Batch, advance, seal_batch, write_batch
 from troth.people.errors import StaleChoicesError
 from troth.store import Unit
-from troth.store.schema import disclosure_waiting, disclosures, items
+from troth.store.schema import disclosed, disclosure_waiting, disclosures, items, persons
 from troth.vault import SealedItem
 
 BATCH = 500  # persons
@@ -34,7 +34,19 @@ NEXT = (
     select(disclosure_waiting.c.position, disclosure_waiting.c.person)
     .where(disclosure_waiting.c.disclosure == bindparam("of_id"))
     .order_by(disclosure_waiting.c.position)
-    .limit(BATCH)
+    .limit(bindparam("at_most"))
+)
+# Who had their turn already, maybe before they and another turned out to be one.
+HAD_IT = (
+    select(func.coalesce(persons.c.merged_into, persons.c.id))
+    .join(disclosed, disclosed.c.person == persons.c.id)
+    .where(
+        disclosed.c.disclosure == bindparam("of_id"),
+        or_(
+            persons.c.id.in_(bindparam("ids", expanding=True)),
+            persons.c.merged_into.in_(bindparam("ids_too", expanding=True)),
+        ),
+    )
 )
 HOW_MANY = select(func.count(items.c.person.distinct())).where(items.c.data.in_(bindparam("of_terms", expanding=True)))
 HOW_MANY_OF_PART = HOW_MANY.where(
@@ -162,19 +174,27 @@ class Jobs:
         terms = deciding.held.terms(one.data)
         if one.segment is not None:
             found = deciding.held.of_part(one.segment, terms, one.cursor, BATCH)
-            living = deciding.living(found)
+            alive = deciding.living(found)
             last = len(found) < BATCH
             cursor = None if last else list(found)[-1]
-            persons = tuple(living[id] for id in found if id in living)
-            return Turn(persons, found, len(found) - len(persons), last, cursor)
+            living = self._without_those_before(one, alive.values())
+            return Turn(living, found, len(found) - len(living), last, cursor)
         with self._store.read() as connection:
-            waiting = [(int(row.position), str(row.person)) for row in connection.execute(NEXT, {"of_id": one.id})]
-        alive = deciding.living(id for _, id in waiting)
-        different = {person.id: person for person in alive.values()}
-        held = deciding.held.of(different, terms)
+            rows = connection.execute(NEXT, {"of_id": one.id, "at_most": BATCH})
+            waiting = [(int(row.position), str(row.person)) for row in rows]
+        living = self._without_those_before(one, deciding.living(id for _, id in waiting).values())
+        held = deciding.held.of([person.id for person in living], terms)
         up_to = waiting[-1][0] if waiting else None
-        gone = len(waiting) - len(different)
-        return Turn(tuple(different.values()), held, gone, len(waiting) < BATCH, None, up_to)
+        return Turn(living, held, len(waiting) - len(living), len(waiting) < BATCH, None, up_to)
+
+    def _without_those_before(self, one: Disclosure, alive: Iterable[Living]) -> tuple[Living, ...]:
+        """Each person once, and nobody who had a turn before."""
+        different = {person.id: person for person in alive}
+        ids = list(different)
+        with self._store.read() as connection:
+            rows = connection.execute(HAD_IT, {"of_id": one.id, "ids": ids, "ids_too": ids})
+            before = {str(id) for (id,) in rows}
+        return tuple(person for id, person in different.items() if id not in before)
 
     def _write(
         self, before: Disclosure, after: Disclosure, batch: Batch | None, decided: Decided | None, up_to: int | None

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from delivering import Delivering
 from delivery_clock import Clock
+from receiving import Receiver, receiving
 
 from troth.people import People, open_people
 from troth.policy.history import Policy
@@ -30,3 +32,14 @@ def store(url: str, clock: Clock) -> Iterator[Store]:
 @pytest.fixture
 def people(store: Store, policy: Policy, tmp_path: Path) -> People:
     return open_people(store, tmp_path / "keys", policy)
+
+
+@pytest.fixture
+def delivering(store: Store, people: People) -> Delivering:
+    return Delivering(store, people)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver

@@ -117,6 +117,8 @@ def _split(authority: str, scheme: str) -> tuple[str, int]:
     match = re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?", authority, re.ASCII)
     if match is None or not match[1]:
         raise AddressError(f"'{_shown(authority)}' is not a host, with a port or without.")
+    if match[1].startswith("[") and not isinstance(_ip(match[1].strip("[]")), ipaddress.IPv6Address):
+        raise AddressError(f"'{_shown(authority)}' is not a host: between brackets there is an address of IPv6.")
     if match[2] is not None and (match[2].startswith("0") or int(match[2]) > 65535):
         raise AddressError(f"'{match[2]}' is not a port.")
     return match[1].strip("[]"), int(match[2]) if match[2] else {"https": 443, "http": 80}[scheme]

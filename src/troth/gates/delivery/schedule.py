@@ -1,6 +1,6 @@
 """When a delivery is tried again: ten attempts over about three days, further apart each time.
 
-The delays are those that Standard Webhooks gives as an example. Each is made up to a tenth shorter or longer, so that
+The delays are those that Standard Webhooks gives as an example. Each is made up to a tenth longer, by chance, so that
 what failed together does not come back together. A recipient may ask for more time (`Retry-After`, RFC 9110, section
 10.2.3), and gets up to a day.
 """
@@ -28,7 +28,7 @@ def next_attempt(made: int, at: datetime, chance: float, asked: timedelta | None
     """
     if made >= ATTEMPTS:
         return None
-    delay = DELAYS[made - 1] * (1 - JITTER + 2 * JITTER * chance)
+    delay = DELAYS[made - 1] * (1 + JITTER * chance)
     if asked is not None:
         delay = max(delay, min(asked, LONGEST))
     return at + delay

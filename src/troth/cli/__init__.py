@@ -13,8 +13,10 @@ from troth.cli import (
     claim_acts,
     decide,
     diff,
+    disclosure,
     exchange,
     file,
+    follow,
     init,
     key,
     keying,
@@ -57,6 +59,8 @@ naming.recipient.command("key")(keying.key)
 naming.recipient.command("keys")(keying.keys)
 app.add_typer(naming.recipient, name="recipient")
 app.add_typer(file.file, name="file")
+app.add_typer(disclosure.disclosure, name="disclosure")
+app.add_typer(follow.follow, name="follow")
 app.add_typer(key.key, name="key")
 app.add_typer(staff.staff, name="staff")
 app.add_typer(claim_acts.claim, name="claim")

@@ -145,21 +145,28 @@ def check(at: At = None) -> None:
     """Check the register against the policy in force. Ends with 1 when a gate is closed, or will be within 90 days.
 
     That is when something that the policy gives under contract has no contract in force, when a contract ends without
-    another that goes on, when the basis of a transfer does not stand, or when a return is overdue.
+    another that goes on, when the basis of a transfer does not stand, or when a return is overdue. It also warns of
+    what was passed on to a recipient and is not acknowledged in time.
     """
     from troth.conditions.findings import findings
+    from troth.gates.following.following import list_follow_ups
 
     with opened_conditions() as conditions:
         when = _when(conditions, at)
         altered = conditions.register.contradictions()
         # What was altered says nothing about how anybody stands.
+        late = list_follow_ups(conditions.register.store, late=True)
         found = () if altered else findings(conditions.policy, conditions.register.standing(when), when)
     signs = {"error": ("✘", "bold red"), "warning": ("!", "yellow"), "note": ("·", "")}
     for sentence in altered:
         out.print(Text.assemble(signs["error"], f" {sentence}"))
     for one in found:
         out.print(Text.assemble(signs[one.severity], f" {one.recipient}: {one.message} [{one.code}]"))
-    if altered or any(one.severity != "note" for one in found):
+    for follow_up in late:
+        since = f"{follow_up.created_at:%Y-%m-%d}"
+        told = f"It has not acknowledged the {follow_up.kind} that was passed on to it on {since}"
+        out.print(Text.assemble(signs["warning"], f" {follow_up.recipient}: {told} ({follow_up.id}). [late]"))
+    if altered or late or any(one.severity != "note" for one in found):
         raise typer.Exit(1)
     out.print("✔ Every contract and every basis that the policy speaks of is there.", style="bold green")
 

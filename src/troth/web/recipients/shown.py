@@ -13,7 +13,6 @@ from troth.conditions.lacks import CONTRACT
 from troth.conditions.listing import Listed, RecipientList
 from troth.policy.model import Shares, Version
 
-
 OURSELVES = "self"  # whoever promises is nobody else, wherever their houses are
 
 

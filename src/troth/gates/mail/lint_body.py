@@ -92,10 +92,10 @@ def _opt_out(message: Message, texts: list[str], pages: list[Page]) -> Iterator[
 
 
 def _says(text: str, url: str, at: int, known: set[str]) -> bool:
-    """Whether an address in plain text opts out: it is the one of the header, or the words around it say so."""
-    return url.rstrip(".,;") in known or bool(
-        _OPT_OUT.search(url) or _OPT_OUT.search(text[max(0, at - 200) : at + 200])
-    )
+    """Whether an address in plain text opts out: it is that of the header, or its line or the one before says so."""
+    before = text[:at].split("\n")[-2:]
+    around = " ".join((*before, text[at:].split("\n", 1)[0]))
+    return url.rstrip(".,;") in known or bool(_OPT_OUT.search(around))
 
 
 def _opts_out(link: Link, known: set[str]) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mailing import ANN, BOB, Mails, mail, mails
 
-from troth.gates.mail.importing import ImportedFile, UnreadableFileError, read_file
+from troth.gates.mail.importing import ImportedFile, UnreadableFileError, exported, read_file
 
 SCOPE = "choice:marketing"
 
@@ -173,13 +173,7 @@ def test_an_old_date_leaves_a_later_yes_of_the_person(here: Mails) -> None:
 
 def test_what_troth_exports_it_takes_again(here: Mails, tmp_path: Path) -> None:
     here.suppression.suppress(read_file(FILES["postmark"][0].encode(), SCOPE).entries, source="postmark")
-    lines = "".join(
-        json.dumps(
-            {"address": row.address.hex(), "scope": row.scope, "reason": row.reason, "since": row.since.isoformat()}
-        )
-        + "\n"  # fmt: skip
-        for row in here.suppression.export()
-    )
+    lines = "".join(json.dumps(exported(row)) + "\n" for row in here.suppression.export())
     read = read_file(lines.encode(), "*")
     assert (read.service, len(read.entries), read.broken) == ("troth", 3, ())
     assert here.suppression.suppress(read.entries, source="troth") == 0

@@ -22,6 +22,7 @@ from troth.cli import (
     keying,
     legal_acts,
     mail,
+    mail_lists,
     mail_queue,
     naming,
     notice,
@@ -66,6 +67,8 @@ app.add_typer(staff.staff, name="staff")
 app.add_typer(claim_acts.claim, name="claim")
 app.add_typer(legal_acts.legal, name="legal")
 mail.mail.add_typer(mail_queue.queue, name="queue")
+mail.mail.add_typer(mail_lists.stream, name="stream")
+mail.mail.add_typer(mail_lists.credential, name="credential")
 app.add_typer(mail.mail, name="mail")
 app.add_typer(vault.vault, name="vault")
 app.command("backup")(backup.backup)

@@ -19,9 +19,13 @@ from troth.gates.share.files.links import MOST_FETCHES, LinkError
 
 
 @pytest.fixture
-def at(tmp_path: Path, url: str) -> Iterator[Filing]:
-    with filing(tmp_path, url=url) as found:
+def at(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Filing]:
+    """The gate over SQLite, or over each database where a test asks for both."""
+    with filing(tmp_path, url=getattr(request, "param", None) and request.getfixturevalue("cluster").url()) as found:
         yield found
+
+
+BOTH = pytest.mark.parametrize("at", [None, pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
 
 
 def ready(at: Filing, *names: str) -> tuple[str, str]:
@@ -42,6 +46,7 @@ def move(at: Filing, **by: float) -> None:
     at.at.index.refresh()
 
 
+@BOTH
 def test_the_recipient_fetches_it_once_and_it_is_entered_once(at: Filing) -> None:
     id, token = ready(at)
     row = at.row(id)
@@ -110,6 +115,7 @@ def test_one_fetches_at_a_time(at: Filing) -> None:
     assert len(at.entries("file-fetched")) == 1
 
 
+@BOTH
 def test_many_at_once_get_it_once(at: Filing) -> None:
     _, token = ready(at)
     outcomes: list[object] = []
@@ -145,6 +151,7 @@ def test_a_fetch_that_vanished_is_followed_by_another_after_a_minute(at: Filing)
     assert len(at.entries("file-fetched")) == 1
 
 
+@BOTH
 def test_one_that_breaks_off_is_gone_on_with(at: Filing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "PIECE", 100)
     id, token = ready(at)
@@ -229,6 +236,7 @@ def test_a_contract_that_lapsed_stops_it(at: Filing) -> None:
     assert at.entries("file-fetched") == []
 
 
+@BOTH
 def test_who_opts_out_meanwhile_is_taken_out_before_it_is_given(at: Filing) -> None:
     shared = at.share(whos := at.register("ann", "bob"))
     at.files.make_next()
@@ -245,6 +253,7 @@ def test_who_opts_out_meanwhile_is_taken_out_before_it_is_given(at: Filing) -> N
     assert [entry["kind"] for entry in at.entries()] == ["file-made", "withheld", "file-made", "file-fetched"]
 
 
+@BOTH
 def test_who_is_erased_meanwhile_is_taken_out_before_it_is_given(at: Filing) -> None:
     shared = at.share(whos := at.register("ann", "bob"))
     at.files.make_next()
@@ -253,6 +262,20 @@ def test_who_is_erased_meanwhile_is_taken_out_before_it_is_given(at: Filing) -> 
     assert refused(at, token) == "being-made"
     at.files.make_next()
     assert b"ann@" not in pyrage.decrypt(at.fetch(token), [at.identity])
+
+
+@BOTH
+def test_the_file_of_who_is_erased_is_deleted_whether_or_not_anybody_fetches(at: Filing) -> None:
+    shared = at.share(whos := at.register("ann", "bob"))
+    at.files.make_next()
+    (before,) = at.on_disk()
+    assert at.files.sweep() == 0
+    at.at.vault.erase([whos[0]], staff="mary")
+    assert at.files.sweep() == 1
+    assert not before.exists()
+    assert at.files.make_next() == shared.id
+    assert at.files.sweep() == 0
+    assert b"ann@" not in at.plain(shared.id)
 
 
 def test_data_whose_time_is_over_is_taken_out_before_it_is_given(at: Filing) -> None:
@@ -272,6 +295,7 @@ def test_data_whose_time_is_over_is_taken_out_before_it_is_given(at: Filing) -> 
     assert b"ann@" not in plain
 
 
+@BOTH
 def test_swept_before_anybody_looked_it_is_noticed_too(at: Filing) -> None:
     shared = at.share(whos := at.register("ann", "bob"))
     at.files.make_next()
@@ -291,6 +315,7 @@ def test_another_choice_changes_nothing(at: Filing) -> None:
     assert len(at.entries("file-made")) == 1
 
 
+@BOTH
 def test_a_choice_of_who_became_another_person_is_noticed(at: Filing) -> None:
     shared = at.share(whos := at.register("ann", "bob"))
     at.files.make_next()
@@ -372,8 +397,20 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(max_examples=40)
+@settings(max_examples=10)
 def test_whatever_happens_each_whole_download_is_entered_once_and_no_more(tmp_path_factory, steps: list[str]) -> None:
+    happen(tmp_path_factory, steps)
+
+
+@pytest.mark.soak
+@given(STEPS)
+@settings(max_examples=300)
+def test_whatever_happens_for_long(tmp_path_factory, steps: list[str]) -> None:
+    happen(tmp_path_factory, steps)
+
+
+def happen(tmp_path_factory, steps: list[str]) -> None:
+    """Do the steps; nothing leaves that may not, and nothing unrecorded."""
     with pytest.MonkeyPatch.context() as patch, filing(tmp_path_factory.mktemp("store")) as at:
         patch.setattr(fetching, "PIECE", 100)
         shared = at.share(whos := at.register("ann", "bob", "eve"))

@@ -19,11 +19,16 @@ from troth.store import StoreUnavailableError
 
 
 @pytest.fixture
-def at(tmp_path: Path, url: str) -> Iterator[Filing]:
-    with filing(tmp_path, url=url) as found:
+def at(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Filing]:
+    """The gate over SQLite, or over each database where a test asks for both."""
+    with filing(tmp_path, url=getattr(request, "param", None) and request.getfixturevalue("cluster").url()) as found:
         yield found
 
 
+BOTH = pytest.mark.parametrize("at", [None, pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
+
+
+@BOTH
 def test_the_file_has_everybody_who_did_not_opt_out(at: Filing) -> None:
     ann, bob, eve = at.register("ann", "bob", "eve")
     at.at.people.choose(bob, {"marketing": "out"}, how="one-click")
@@ -101,6 +106,7 @@ def test_a_contract_that_has_lapsed_stops_it_before_it_is_made(at: Filing) -> No
         at.token(shared.id)
 
 
+@BOTH
 def test_a_contract_that_lapses_in_the_middle_stops_it_and_leaves_no_file(at: Filing, monkeypatch) -> None:
     shared = at.share(at.register("ann"))
     source = at.files._maker._source
@@ -193,6 +199,7 @@ def test_a_store_that_goes_away_leaves_no_file_and_it_is_tried_again(at: Filing,
     assert at.row(shared.id).state == "ready"
 
 
+@BOTH
 def test_a_maker_that_vanished_is_followed_by_another_after_a_minute_and_what_it_left_is_swept(at: Filing) -> None:
     shared = at.share(at.register("ann"))
     maker = at.files._maker
@@ -239,6 +246,7 @@ def test_a_slow_maker_keeps_it_and_one_that_lost_it_makes_nothing(at: Filing, mo
     assert len(at.entries("file-made")) == 1
 
 
+@BOTH
 def test_expiry_ends_a_file_that_nobody_fetched_and_it_can_be_made_again(at: Filing) -> None:
     shared = at.share(at.register("ann"))
     at.files.make_next()

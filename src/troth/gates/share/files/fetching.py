@@ -14,19 +14,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, cast
 
-from sqlalchemy import bindparam, select
-
 from troth.gates.share.files.freshness import Freshness
 from troth.gates.share.files.links import Link, Links, begin, end_all, use
 from troth.gates.share.files.making import STOP
 from troth.gates.share.files.recipient_keys import RecipientKeys
-from troth.gates.share.files.row import COLUMNS, FileRow, Manifest, change, end, read_row, row_in
+from troth.gates.share.files.row import ONE, FileRow, Manifest, again, change, end, read_row, row_in
 from troth.gates.share.files.source import Source
 from troth.record.commitment import new_event
 from troth.record.kinds import make_entry
 from troth.record.log import append
 from troth.store import Store, Unit
-from troth.store.schema import disclosure_files, from_micros, to_micros
+from troth.store.schema import from_micros, to_micros
 
 Random = Callable[[int], bytes]
 
@@ -34,8 +32,6 @@ PIECE = 64 * 1024  # bytes handed over at once
 LEASE = timedelta(seconds=60)  # how long nobody else fetches a file, after its fetch was last heard of
 AGAIN = timedelta(minutes=5)  # how long the last piece can be asked for again
 SOON = 5  # seconds after which to try again what is being made
-
-ONE = select(*COLUMNS).where(disclosure_files.c.disclosure == bindparam("of_disclosure"))
 
 # Why a file is not given, by code, with the HTTP status that says so.
 REFUSALS: dict[str, tuple[int, str]] = {
@@ -122,7 +118,7 @@ class Fetching:
         key = self._keys.public(row.recipient)
         outdated, seen = self._freshness.outdated(one, row, None if key is None else key.id)
         if outdated is not None:
-            self._store.write(lambda unit: self._again(unit, row, outdated))
+            self._store.write(lambda unit: again(unit, row, outdated))
             raise FetchError("being-made", SOON)
         return seen
 
@@ -132,13 +128,6 @@ class Fetching:
             end(unit, now, "stopped", code)
             end_all(unit, row.disclosure)
             unit.change(STOP, {"of_id": row.disclosure, "new_why": why})
-
-    def _again(self, unit: Unit, row: FileRow, why: str) -> None:
-        """Have the file made anew. What may not leave any more is deleted with the next sweep."""
-        now = row_in(unit, row.disclosure)
-        if now is not None and now.name == row.name and now.state == "ready":
-            after = {"state": "waiting", "why": why, "name": None, "next_at": to_micros(unit.at), "fetch": None}
-            change(unit, row.disclosure, after)
 
     # --- one at a time ------------------------------------------------------------------------------------------------
 

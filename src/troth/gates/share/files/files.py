@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,8 +14,8 @@ from troth.gates.share.files.fetching import AGAIN, Fetching
 from troth.gates.share.files.links import Links, end_all
 from troth.gates.share.files.making import Maker
 from troth.gates.share.files.recipient_keys import RecipientKeys
-from troth.gates.share.files.row import EVERY, OVER, FileRow, Manifest, change, end, read_row, row_in
-from troth.gates.share.files.source import Source
+from troth.gates.share.files.row import EVERY, OVER, READY, FileRow, Manifest, again, change, end, read_row, row_in
+from troth.gates.share.files.source import Source, erased_since
 from troth.gates.share.queue import Queue
 from troth.policy.values import write_moment
 from troth.store import Store, Unit
@@ -79,7 +79,8 @@ class Files:
     def sweep(self) -> int:
         """Delete files whose time is over, that were fetched, or that nothing leads to; how many were deleted.
 
-        It may be called every second, by several processes.
+        So are those with somebody in them who was erased since; they are made anew without. It may be called every
+        second, by several processes.
         """
         now = self.store.clock()
         with self.store.read() as connection:
@@ -87,9 +88,17 @@ class Files:
             given = connection.execute(GIVEN, {"before": to_micros(now - AGAIN)}).scalars().all()
         for id in over:
             self.store.write(functools.partial(_expire, id=str(id)))
+        for row in self._with_erased():
+            self.store.write(functools.partial(again, row=row, why="erased"))
         for id in given:
             self.store.write(functools.partial(change, disclosure=str(id), values={"name": None, "fetch": None}))
         return self._maker.sweep()
+
+    def _with_erased(self) -> Sequence[FileRow]:
+        """Files that wait to be fetched with somebody in them who was erased since: no byte of them stays."""
+        with self.store.read() as connection:
+            rows = [read_row(row) for row in connection.execute(READY)]
+            return [row for row in rows if erased_since(connection, row.disclosure, row.seen)]
 
     def _tell(self, unit: Unit, row: FileRow, manifest: Manifest) -> None:
         """Tell the recipient of a file that became ready, unless there is a link to it already."""

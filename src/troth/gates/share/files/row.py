@@ -17,7 +17,7 @@ from troth.record.commitment import new_event
 from troth.record.kinds import make_entry
 from troth.record.log import append
 from troth.store import Unit
-from troth.store.schema import disclosure_files, from_micros
+from troth.store.schema import disclosure_files, from_micros, to_micros
 
 State = Literal["waiting", "making", "ready", "fetched", "expired", "stopped"]
 STATES: tuple[State, ...] = get_args(State)
@@ -33,6 +33,7 @@ OVER = (
     .where(disclosure_files.c.state == "ready", disclosure_files.c.keep_until <= bindparam("now"))
     .order_by(disclosure_files.c.disclosure)
 )
+READY = select(*COLUMNS).where(disclosure_files.c.state == "ready").order_by(disclosure_files.c.disclosure)
 ADD = disclosure_files.insert().values({column.name: bindparam(column.name) for column in COLUMNS})
 
 
@@ -139,3 +140,11 @@ def end(unit: Unit, row: FileRow, state: State, why: str) -> None:
     values: dict[str, object] = {"disclosure": row.disclosure, "recipient": row.recipient, "why": why}
     append(unit, make_entry("file-ended", new_event(), unit.at, values))
     change(unit, row.disclosure, {"state": state, "why": why, "name": None, "fetch": None, "leased_until": None})
+
+
+def again(unit: Unit, row: FileRow, why: str) -> None:
+    """Have a file that is ready made anew; the one that there is is deleted with the next sweep."""
+    now = row_in(unit, row.disclosure)
+    if now is not None and now.name == row.name and now.state == "ready":
+        after = {"state": "waiting", "why": why, "name": None, "next_at": to_micros(unit.at), "fetch": None}
+        change(unit, row.disclosure, after)

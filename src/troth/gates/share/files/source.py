@@ -38,7 +38,13 @@ ITEMS = (
     )
     .where(_OF, items.c.data.in_(bindparam("terms", expanding=True)), items.c.leaf <= bindparam("seen"))
 )
-ERASED = select(disclosed.c.leaf).select_from(_LINES).where(_OF, disclosed.c.erased_leaf > bindparam("seen")).limit(1)
+# By the index of those who were erased: this is asked every second.
+ERASED = (
+    select(disclosed.c.leaf)
+    .where(disclosed.c.erased_leaf > bindparam("seen"), disclosed.c.disclosure == bindparam("of_disclosure"))
+    .where(disclosed.c.erased_leaf.is_not(None))
+    .limit(1)
+)
 # The batches whose persons chose something since, also by the id that they have become since.
 CHOSE = (
     select(disclosure_batches.c.number)

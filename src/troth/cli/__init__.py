@@ -12,8 +12,10 @@ from troth.cli import (
     check,
     claim_acts,
     decide,
+    delivery,
     diff,
     disclosure,
+    endpoint,
     exchange,
     file,
     follow,
@@ -61,6 +63,8 @@ naming.recipient.command("keys")(keying.keys)
 app.add_typer(naming.recipient, name="recipient")
 app.add_typer(file.file, name="file")
 app.add_typer(disclosure.disclosure, name="disclosure")
+app.add_typer(endpoint.endpoint, name="endpoint")
+app.add_typer(delivery.delivery, name="delivery")
 app.add_typer(follow.follow, name="follow")
 app.add_typer(key.key, name="key")
 app.add_typer(staff.staff, name="staff")

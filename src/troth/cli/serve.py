@@ -155,6 +155,7 @@ def _serve(
                 vault=vault,
                 demonstration=pages,
                 names=configuration.names,
+                deliver_to_loopback=configuration.deliver_to_loopback,
                 terms=terms_of(),
                 files=configuration.data / "files",
             )

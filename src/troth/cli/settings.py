@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log: str
     site: str | None
     names: tuple[str, ...]
+    deliver_to_loopback: bool
     mail: str
     vault: str | None
     submission: tuple[str, ...]
@@ -65,6 +66,7 @@ KEYS = {
     "lmtp": "Where a mail server of this machine hands over what comes back from mail, such as 127.0.0.1:8770.",
     "vault": "Where the keys of the vault are: `environment`, or the address of a transit key. Files without it.",
     "names": "Host names under which callers with a key reach the server on a network, separated by commas.",
+    "deliver_to_loopback": "`true`: endpoints of recipients may be on this machine, over http, too. For examples.",
     "legal_ceiling": "How many persons a legal request may be about before an officer raises the ceiling for it.",
     "legal_ahead": "How many days people are told before anything is released by a legal request.",
     "legal_review": "Within how many days an emergency is reviewed by a second one.",
@@ -109,6 +111,12 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
             raise SettingsError(f"{source}: {what} is a number from 0 to {most}, not '{value}'.")
         return read
 
+    def switch(key: str) -> bool:
+        value, source = values.get(key, (False, ""))
+        if str(value).lower() not in ("true", "false"):
+            raise SettingsError(f"{source}: `{key}` is true or false, not '{value}'.")
+        return str(value).lower() == "true"
+
     data = directory / text("data", "var")
     return Settings(
         policy=directory / text("policy", "policy") if "policy" in values else flagship(),
@@ -120,6 +128,7 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
         log=text("log", "localhost/log"),
         site=_site(text("site", "")) if "site" in values else None,
         names=_names(text("names", "")) if "names" in values else (),
+        deliver_to_loopback=switch("deliver_to_loopback"),
         mail=_mail(text("mail", ""), directory) if "mail" in values else str(data / "mail"),
         vault=text("vault", "") if "vault" in values else None,
         submission=_listed(text("submission", "")) if "submission" in values else (),

@@ -4,7 +4,7 @@ The claims of the policy follow the register: one that is signed, suspended or v
 what rests on it with it, by itself.
 
 The same look at the store signs for the entries of the record that no checkpoint covers yet, and does what the time has
-come for: agreements lapse, data is deleted, counts are recorded.
+come for: agreements lapse, data is deleted, counts are recorded. Beside it, what is due to recipients is delivered.
 
 The policy and everything made from it are immutable, so a new version means a new application, made beside the old one
 and put in its place at once. A request is answered by one of the two, never by a mixture.
@@ -22,7 +22,10 @@ from typing import TYPE_CHECKING
 from troth.conditions.claims.register import ClaimRegister
 from troth.gates.collect import Collecting
 from troth.gates.counts import Counts
+from troth.gates.delivery.deliverer import Deliverer
+from troth.gates.delivery.payload import Contents
 from troth.people import People
+from troth.people.errors import StaleChoicesError
 from troth.policy.history import Policy
 from troth.record.log import Log
 from troth.record.published import published_policy
@@ -49,6 +52,7 @@ class LiveApp:
         every: float = EVERY,
         people: People | None = None,
         vault: Vault | None = None,
+        deliver_to_loopback: bool = False,
     ) -> None:
         self._log = log
         self._people = people
@@ -59,7 +63,10 @@ class LiveApp:
         self._claims = ClaimRegister(log.store, policy)
         self._following = self._follow()
         self._app = make(self._following[0])
+        self._deliver_to_loopback = deliver_to_loopback
         self._watching: asyncio.Task[None] | None = None
+        self._deliverer: Deliverer | None = None
+        self._delivering: asyncio.Task[None] | None = None
         self._making: threading.Thread | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,13 +78,31 @@ class LiveApp:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self._watching = asyncio.create_task(self._watch())
+                self._deliver()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 if self._watching is not None:
                     self._watching.cancel()
+                if self._delivering is not None and self._deliverer is not None:
+                    self._delivering.cancel()
+                    await self._deliverer.stop()
                 self._app.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+    def _deliver(self) -> None:
+        """Begin to send what is due to recipients, by what the gate `share` of the version in force decides then."""
+        if self._vault is not None and self._people is not None:
+            self._deliverer = Deliverer(
+                self._vault.store, self._people, self._deciding, loopback=self._deliver_to_loopback
+            )
+            self._delivering = asyncio.create_task(self._deliverer.run())
+
+    def _deciding(self, disclosure: str, batch: int) -> Contents:
+        sharing = self._app.sharing
+        if sharing is None:
+            raise StaleChoicesError("There is no gate that shares now.")
+        return sharing.contents(disclosure, batch)
 
     async def _watch(self) -> None:
         while True:

@@ -76,6 +76,7 @@ def serve(
     vault: Vault | None = None,
     demonstration: Path | None = None,
     names: Iterable[str] = (),
+    deliver_to_loopback: bool = False,
     terms: Terms | None = None,
     files: Path | None = None,
 ) -> None:
@@ -85,6 +86,7 @@ def serve(
     published while the server runs. With `people`, they choose on pages of this server. `demonstration` is a folder of
     pages that are served as the covered sites whose names end in `.localhost`. Beyond loopback it listens only if the
     store of the log has a service key; then every caller needs one, and it answers to `site` and to `names`, too.
+    `deliver_to_loopback`: recipients may be on this machine, as in examples.
     `files` is the folder of the files that recipients fetch.
 
     Port 0 takes any free port. `ready` is called with the server's URL once it answers. See `make_app` for the rest.
@@ -120,7 +122,7 @@ def serve(
         else:
             from troth.web.live import LiveApp  # noqa: PLC0415 - only who serves a record pays for loading it
 
-            app = live = LiveApp(log, policy, make, people=people, vault=vault)
+            app = live = LiveApp(log, policy, make, people=people, vault=vault, deliver_to_loopback=deliver_to_loopback)
             if demonstration is not None and people is not None:
                 from troth.web.demonstration import Demonstration  # noqa: PLC0415 - only who shows it pays for it
 

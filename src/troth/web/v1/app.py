@@ -19,6 +19,8 @@ from troth.people import PeopleError
 from troth.store import StoreError
 from troth.web.headers import EMBEDDED_HEADERS, App, Receive, Scope, Send, secured
 from troth.web.services import CallerRefusedError
+from troth.web.v1.acknowledgements import MOST as MOST_ACKNOWLEDGEMENT
+from troth.web.v1.acknowledgements import Acknowledgements
 from troth.web.v1.bodies import MOST_BYTES, MOST_LINE_BYTES, BadRequestError
 from troth.web.v1.collect import BEACON, Collect, bad, refused
 from troth.web.v1.desk import GateDesk, answer
@@ -70,6 +72,7 @@ def _litestar(desk: GateDesk) -> Litestar:
         ("/v1/share", ["POST"], share.post, MOST_BYTES),
         ("/v1/share/{disclosure:str}", ["POST"], share.contents, MOST_BYTES),
         ("/v1/share/{disclosure:str}", ["GET", "HEAD"], share.get, 0),
+        ("/v1/acknowledgements", ["POST"], Acknowledgements(desk).post, MOST_ACKNOWLEDGEMENT),
         ("/v1/why/{statement:str}", ["GET", "HEAD"], why.get, 0),
         ("/v1/openapi.json", ["GET", "HEAD"], describe, 0),
     ]

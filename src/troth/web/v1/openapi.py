@@ -8,6 +8,7 @@ from typing import Any
 from troth import __version__
 from troth.gates.use import MOST_DATA, MOST_PERSONS
 from troth.web.v1.bodies import LINES
+from troth.web.v1.openapi_delivery import delivery_paths
 from troth.web.v1.openapi_share import share_paths
 
 _TEXT = {"type": "string"}
@@ -177,6 +178,7 @@ def openapi() -> dict[str, Any]:
                     },
                 },
             },
+            **delivery_paths(_failures("400", "403", "413", "503")),
             **share_paths(
                 _failures("400", "401", "403", "413", "415", "422", "503"), _failures("401", "403", "404", "503")
             ),

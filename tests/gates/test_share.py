@@ -571,6 +571,36 @@ def test_two_that_run_a_job_write_each_batch_once(at: Sharer) -> None:
     assert at.rows("SELECT count(*), count(DISTINCT person) FROM disclosed") == [(1_300, 1_300)]
 
 
+def test_who_comes_twice_at_once_is_served_once(at: Sharer) -> None:
+    """The same key in six threads is one disclosure; six that look at a batch at once note once what stays."""
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Barrier
+
+    at.collect(ANN)
+    at.collect(BOB)
+    at.contract()
+    for turn in range(5):
+        together = Barrier(6)
+
+        def same(_: int, turn: int = turn, together: Barrier = together):
+            together.wait()
+            return at.sharing.share(PAY, [ANN, BOB], key=f"k{turn}")
+
+        with ThreadPoolExecutor(6) as pool:
+            (shared,) = {one.id: one for one in pool.map(same, range(6))}.values()
+    assert len(entries(at, "disclosed")) == len(at.queue.added) == 5
+    at.end()
+    together = Barrier(6)
+
+    def look(_: int):
+        together.wait()
+        return at.sharing.contents(shared.id, 1).persons
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(look, range(6))) == {()}
+    assert [entry["persons"] for entry in entries(at, "withheld")] == [2]
+
+
 def test_a_job_that_fails_keeps_no_other_waiting(at: Sharer, monkeypatch: pytest.MonkeyPatch) -> None:
     at.gates.collecting.collect_many([_card(n) for n in range(3)])
     at.contract()

@@ -15,6 +15,7 @@ from troth.gates.mail.deciding import Mailing
 from troth.gates.mail.handing import HandOver, Look, Outgoing, WithheldError
 from troth.gates.mail.queue import Queue
 from troth.gates.mail.relaying import Relay
+from troth.gates.mail.returns import Returns
 from troth.gates.mail.streams import Stream, read_streams
 from troth.gates.mail.submission import Stated
 from troth.people import Identifier, open_people
@@ -149,7 +150,14 @@ def rigged(folder: Path, url: str | None = None, *, keys: Keys = lambda domain: 
         vault = open_vault(store, people)
         mailing = Mailing(people, DecisionPoint(FLAGSHIP), read_streams(None, FLAGSHIP), SITE)
         queue, upstream = Queue(people), Upstreams()
-        relay = Relay(queue, upstream, lambda: mailing, chance=lambda: 0.5, monotonic=clock.monotonic)
+        returns = Returns(people, mailing.streams)
+
+        def bounced(stream: str, address: str, status: str) -> None:
+            returns.bounced(mailing.streams[stream], address, status)
+
+        relay = Relay(
+            queue, upstream, lambda: mailing, bounced=bounced, chance=lambda: 0.5, monotonic=clock.monotonic
+        )  # fmt: skip
         gate = Accepting(lambda: mailing, queue, keys, relay=relay)
         try:
             yield Rig(store, vault, log, mailing, queue, upstream, relay, gate, clock)

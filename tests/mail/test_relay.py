@@ -221,6 +221,20 @@ def test_a_final_failure_is_told_once(rig: Rig, overdue: bool) -> None:
     assert rig.rows("SELECT * FROM mail_queue") == []
 
 
+def test_an_address_that_does_not_work_gets_nothing_more(rig: Rig) -> None:
+    rig.upstream.answers[ANN] = [GONE]
+    rig.upstream.answers[BEN] = [Reply(554, "5.7.1 Not from you")]
+    rig.submit("account", ANN, BEN)
+    asyncio.run(rig.all())
+    rig.upstream.taken.clear()
+    rig.submit("account", ANN, BEN)
+    asyncio.run(rig.all())
+    assert rig.upstream.recipients == [BEN]
+    assert rig.rows("SELECT state, reason FROM mail_sent ORDER BY leaf DESC LIMIT 2") == [
+        ("sent", None), ("suppressed", "bounced"),
+    ]  # fmt: skip
+
+
 def test_a_notice_that_fails_is_not_told_in_turn(rig: Rig) -> None:
     rig.upstream.answers[ANN] = [GONE]
     rig.upstream.answers["robot@account.logmein.example"] = [GONE]

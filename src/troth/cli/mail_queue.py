@@ -103,7 +103,7 @@ def office_of(
     known = site if isinstance(site, str) else configuration.site
     try:
         return PostOffice(
-            people, policy, streams=getattr(configuration, "streams", None), site=site, keys=configuration.keys,
+            people, policy, streams=configuration.streams, site=site, keys=configuration.keys,
             relay=configuration.relay, name=urlsplit(known or "").hostname or "localhost", make_dkim_keys=trying,
         )  # fmt: skip
     except (StreamError, ValueError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from troth.gates.mail.backoff import Destinations, delay
@@ -23,19 +23,12 @@ AGAIN = timedelta(seconds=30)  # after which is tried what could not be decided,
 
 
 class Ending:
-    """Notes what became of lines. `bounced` is told of recipients whom upstream refuses for good."""
+    """Notes what became of lines."""
 
-    def __init__(
-        self,
-        queue: Queue,
-        destinations: Destinations,
-        host: str,
-        bounced: Callable[[Unit, Job, Reply], None] | None = None,
-    ) -> None:
+    def __init__(self, queue: Queue, destinations: Destinations, host: str) -> None:
         self._queue = queue
         self._destinations = destinations
         self._host = host
-        self.bounced = bounced
 
     def note(self, unit: Unit, jobs: Sequence[Job], withheld: Mapping[int, str], replies: Sequence[Reply]) -> None:
         """After a try: some were withheld, or each has a reply."""
@@ -94,8 +87,6 @@ class Ending:
                 self._enter(unit, job, "failed", reason)
                 told.append(Failure(job.envelope.recipient, reply))
                 persons.append(self._person(unit, job))
-                if self.bounced is not None and reply.permanent and job.stream != NOTICES:
-                    self.bounced(unit, job, reply)
         first = failures[0][0] if failures else None
         if first is None or not told or not first.envelope.returns:
             return

@@ -22,6 +22,7 @@ from troth.gates.mail.handing import Upstream
 from troth.gates.mail.listening import Listener, MailServer
 from troth.gates.mail.queue import Queue
 from troth.gates.mail.relaying import Relay
+from troth.gates.mail.returns import Returns
 from troth.gates.mail.sink import Sink
 from troth.gates.mail.streams import Stream, StreamError, read_streams
 from troth.gates.mail.submission import Limits
@@ -76,7 +77,7 @@ class PostOffice:
             self.sink = self.upstream if isinstance(self.upstream, Sink) else None
         else:
             self.upstream = relay
-        self.relay = Relay(self.queue, self.upstream, lambda: self.mailing, host=name)
+        self.relay = Relay(self.queue, self.upstream, lambda: self.mailing, host=name, bounced=self._bounced)
         self.gate = Accepting(lambda: self.mailing, self.queue, self.keys, host=name, relay=self.relay)
 
     def keys(self, domain: str) -> Sequence[SigningKey]:
@@ -117,6 +118,12 @@ class PostOffice:
 
     def _decider(self, policy: Policy) -> Mailing:
         return Mailing(self.people, DecisionPoint(policy), read_streams(self._streams, policy), self._site)
+
+    def _bounced(self, stream: str, address: str, status: str) -> None:
+        """An address that does not work is suppressed, as if its server had sent a report of it."""
+        streams = self.mailing.streams
+        if stream in streams:
+            Returns(self.people, streams).bounced(streams[stream], address, status)
 
     def _all_streams(self) -> Iterator[Stream]:
         return iter(self.mailing.streams.values())

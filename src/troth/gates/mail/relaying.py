@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from troth.gates.mail.backoff import Destinations
+from troth.gates.mail.bouncing import status_of
 from troth.gates.mail.conversation import LostError, Reply
 from troth.gates.mail.ending import Ending
 from troth.gates.mail.handing import Outgoing, UnavailableError, Upstream, WithheldError
@@ -35,7 +36,10 @@ log = logging.getLogger("troth.mail")
 
 
 class Relay:
-    """Sends what is in a queue, on one event loop. `verdicts` gives what decides by now: another version may come."""
+    """Sends what is in a queue, on one event loop. `verdicts` gives what decides by now: another version may come.
+
+    `bounced` is told of a recipient whom upstream refused for good: the stream, the address, and the status (RFC 3463).
+    """
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class Relay:
         verdicts: Callable[[], Verdicts],
         *,
         host: str = "localhost",
+        bounced: Callable[[str, str, str], object] | None = None,
         every: float = EVERY,
         chance: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
@@ -52,6 +57,7 @@ class Relay:
         self._queue = queue
         self._upstream = upstream
         self._verdicts = verdicts
+        self._bounced = bounced
         self._every = every
         self._monotonic = monotonic
         self._renew_every = renew_every
@@ -213,6 +219,10 @@ class Relay:
     async def _noted(self, jobs: Sequence[Job], withheld: dict[int, str], replies: Sequence[Reply]) -> None:
         if withheld or replies:
             await self._write(partial(self._ending.note, jobs=jobs, withheld=withheld, replies=replies))
+        if self._bounced is not None:
+            for job, reply in zip(jobs, replies, strict=False):
+                if reply.permanent and job.stream != NOTICES:
+                    await asyncio.to_thread(self._bounced, job.stream, job.envelope.recipient, status_of(reply))
 
     async def _write(self, work: Callable[[Any], None]) -> None:
         """Note something; as long as the store is not there it is tried again, or it would be sent twice."""

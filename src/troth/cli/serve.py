@@ -86,10 +86,13 @@ def _serve(
     pages = flagship() / "site" if demonstrate and people and configuration.policy == flagship() else None
 
     from troth.cli.legal import terms_of
+    from troth.gates.mail.streams import StreamError
     from troth.web import server
     from troth.web.choices.mail import make_post
     from troth.web.demonstration import sites
+    from troth.web.mail.desk import MailPlace
 
+    sink = Path(configuration.relay) if "://" not in configuration.relay else None
     known: list[str] = []  # the address of the pages, once they are served
     taken: Sequence[str] = ()  # where mail is
 
@@ -158,6 +161,9 @@ def _serve(
                 deliver_to_loopback=configuration.deliver_to_loopback,
                 terms=terms_of(),
                 files=configuration.data / "files",
+                mail=MailPlace(configuration.streams, sink=sink),
             )
         except server.ServerError as error:
             fail(error.message)
+        except StreamError as error:
+            fail(str(error))

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from troth.vault import Vault
     from troth.web.choices.app import ChoicePages
     from troth.web.choices.mail import Post
+    from troth.web.mail.desk import MailPlace
     from troth.web.services import Callers
     from troth.web.v1.app import Gates
 
@@ -146,6 +147,7 @@ def make_app(
     require_keys: bool = False,
     terms: Terms | None = None,
     files: Place | None = None,
+    mail: MailPlace | None = None,
 ) -> WebApp:
     """The web application of a policy.
 
@@ -159,7 +161,8 @@ def make_app(
     `require_keys` under every name to those alone. With `people` as well, who then go by this policy, they can choose:
     `post` is how codes reach them. With their `vault` the gates are open, too. Such an application follows what people
     choose until it is closed. `terms` are those for legal requests, of which the transparency report tells.
-    `files` is where the files of disclosures lie; without it, none are made or given.
+    `files` is where the files of disclosures lie; without it, none are made or given. `mail` is what is configured of
+    mail.
     """
     clock_of_pages = clock or _now
     point = DecisionPoint(policy)
@@ -209,10 +212,12 @@ def make_app(
 
             page = f"{(site or public_url or 'http://localhost').rstrip('/')}/choices"
             teller = Teller(vault, point, index, terms or Terms(), post, page)
+        from troth.web.mail.desk import MailDesk, MailPlace  # noqa: PLC0415 - likewise
         from troth.web.v1.app import Gates  # noqa: PLC0415 - likewise
         from troth.web.v1.desk import GateDesk  # noqa: PLC0415 - likewise
 
-        gates = Gates(GateDesk(vault, point, index, callers, terms))
+        office = MailDesk(vault.people, point, mail or MailPlace(site=site or public_url or "http://localhost"))
+        gates = Gates(GateDesk(vault, point, index, callers, terms), office)
         if files is not None:
             from troth.web.v1.filing import file_routes  # noqa: PLC0415 - likewise
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from troth.record.log import Log
     from troth.vault import Vault
     from troth.web.choices.mail import Post
+    from troth.web.mail.desk import MailPlace
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8768
@@ -79,6 +80,7 @@ def serve(
     deliver_to_loopback: bool = False,
     terms: Terms | None = None,
     files: Path | None = None,
+    mail: MailPlace | None = None,
 ) -> None:
     """Serve a policy (or the file or directory that holds it) until SIGINT or SIGTERM, then return.
 
@@ -87,7 +89,7 @@ def serve(
     pages that are served as the covered sites whose names end in `.localhost`. Beyond loopback it listens only if the
     store of the log has a service key; then every caller needs one, and it answers to `site` and to `names`, too.
     `deliver_to_loopback`: recipients may be on this machine, as in examples.
-    `files` is the folder of the files that recipients fetch.
+    `files` is the folder of the files that recipients fetch. `mail` is what is configured of mail.
 
     Port 0 takes any free port. `ready` is called with the server's URL once it answers. See `make_app` for the rest.
     Raises ServerError when the server cannot listen, PolicyError when the policy cannot be read.
@@ -114,6 +116,7 @@ def serve(
                 require_keys=beyond,
                 terms=terms,
                 files=None if files is None else Place(files, site or url_of(listener)),
+                mail=None if mail is None else mail._replace(site=site or url_of(listener)),
             )
 
         app: App

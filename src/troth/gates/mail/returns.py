@@ -123,6 +123,16 @@ class Returns:
             )
         return self._of_pass(read.what, entry, source)
 
+    def told(self, recipient: str, what: What, status: str = "", *, source: str) -> Taken:
+        """Do what somebody tells about a message, by the address that it would have come back to.
+
+        ReturnError: that was not made here.
+        """
+        token = self._token(recipient.rpartition("@")[0] if "@" in recipient else recipient)
+        if token is None:
+            raise ReturnError(550, "5.1.1", "This address was not made here. Nothing was changed.")
+        return self._take(what, status, token, source)
+
     def bounced(self, stream: Stream, address: str, status: str, *, source: str = "relay") -> Taken:
         """Say that a server refused a recipient with a status (RFC 3463); the same as a report of it.
 

@@ -18,12 +18,14 @@ from troth.gates.errors import GateError
 from troth.people import PeopleError
 from troth.store import StoreError
 from troth.web.headers import EMBEDDED_HEADERS, App, Receive, Scope, Send, secured
+from troth.web.mail.desk import MailDesk
 from troth.web.services import CallerRefusedError
 from troth.web.v1.acknowledgements import MOST as MOST_ACKNOWLEDGEMENT
 from troth.web.v1.acknowledgements import Acknowledgements
 from troth.web.v1.bodies import MOST_BYTES, MOST_LINE_BYTES, BadRequestError
 from troth.web.v1.collect import BEACON, Collect, bad, refused
 from troth.web.v1.desk import GateDesk, answer
+from troth.web.v1.mail import MOST_RETURNED, MailDoor
 from troth.web.v1.openapi import openapi
 from troth.web.v1.share import Share
 from troth.web.v1.use import Use
@@ -38,9 +40,9 @@ log = logging.getLogger("troth.web")
 class Gates:
     """An ASGI app for everything below `/v1/`."""
 
-    def __init__(self, desk: GateDesk) -> None:
+    def __init__(self, desk: GateDesk, mail: MailDesk) -> None:
         self.desk = desk
-        app: App = _litestar(desk)  # type: ignore[assignment]
+        app: App = _litestar(desk, mail)  # type: ignore[assignment]
         self._app = secured(app, EMBEDDED_HEADERS)
 
     @staticmethod
@@ -53,8 +55,10 @@ class Gates:
         await self._app(scope, receive, send)
 
 
-def _litestar(desk: GateDesk) -> Litestar:
+def _litestar(desk: GateDesk, mail: MailDesk) -> Litestar:
     collect, use, share, why = Collect(desk), Use(desk), Share(desk), Why(desk)
+
+    door = MailDoor(desk, mail)
 
     async def read(request: Request[Any, Any, Any]) -> Response[bytes]:
         name = request.path_params["statement"]
@@ -73,6 +77,8 @@ def _litestar(desk: GateDesk) -> Litestar:
         ("/v1/share/{disclosure:str}", ["POST"], share.contents, MOST_BYTES),
         ("/v1/share/{disclosure:str}", ["GET", "HEAD"], share.get, 0),
         ("/v1/acknowledgements", ["POST"], Acknowledgements(desk).post, MOST_ACKNOWLEDGEMENT),
+        ("/v1/mail/check", ["POST"], door.check, MOST_BYTES),
+        ("/v1/mail/returns", ["POST"], door.returned, MOST_RETURNED),
         ("/v1/why/{statement:str}", ["GET", "HEAD"], why.get, 0),
         ("/v1/openapi.json", ["GET", "HEAD"], describe, 0),
     ]

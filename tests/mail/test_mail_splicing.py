@@ -9,8 +9,11 @@ import quopri
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mails import FOOTER, HEADERS, MARKETING, OPT_OUT, body_of, crlf, simple, spliced
 
+from troth.gates.mail.encoded import quoted
 from troth.gates.mail.errors import MailError
 from troth.gates.mail.footer import WORDS, Footer, as_html, as_text
 from troth.gates.mail.language import message_language
@@ -434,3 +437,12 @@ LANGUAGES = {
 def test_the_language_is_that_of_the_message(part: str) -> None:
     assert message_language(read_message(mail(part))) == LANGUAGES[part]
     assert FOOTER.words == ("Unsubscribe", "Your choices")
+
+
+@given(st.lists(st.sampled_from((b"a", b"=", b" ", b"\t", b"\xc3", b"\r\n", b"x" * 73, b"\x00", b".")), max_size=60))
+def test_quoted_printable_is_read_elsewhere_as_it_was(pieces: list[bytes]) -> None:
+    some = b"".join(pieces)
+    made = quoted(some)
+    assert quopri.decodestring(made).replace(b"\r\n", b"\n") == some.replace(b"\r\n", b"\n")
+    assert max(map(len, made.split(b"\r\n"))) <= 76
+    assert not re.search(rb"[ \t](\r\n|\Z)", made)

@@ -17,7 +17,7 @@ from troth.gates.mail.parts import IDENTITY, Part
 WIDEST = 76  # characters of a line of base64 or quoted-printable
 _ESCAPE = re.compile(rb"=(?:([0-9A-Fa-f]{2})|[ \t]*(?:\r\n|\Z)|())")
 _BLANK = b" \t\r\n"
-_PLAIN = frozenset(b"\t" + bytes(one for one in range(32, 127) if one != ord("=")))
+_ODD = re.compile(rb"[^\t -<>-~]")
 
 
 class Edit(msgspec.Struct, frozen=True):
@@ -71,18 +71,21 @@ def quoted(some: bytes) -> bytes:
 
 
 def _quoted_line(line: bytes) -> bytes:
-    pieces = [bytes((one,)) if one in _PLAIN else b"=%02X" % one for one in line]
-    if pieces and pieces[-1] in (b" ", b"\t"):
-        pieces[-1] = b"=%02X" % ord(pieces[-1])
-    lines, width, row = [], 0, b""
-    for index, piece in enumerate(pieces):
-        room = WIDEST if index == len(pieces) - 1 else WIDEST - 1
-        if width + len(piece) > room:
-            lines.append(row + b"=")
-            row, width = b"", 0
-        row += piece
-        width += len(piece)
-    return b"\r\n".join([*lines, row])
+    text = _ODD.sub(_escape, line)
+    if text[-1:] in (b" ", b"\t"):
+        text = text[:-1] + b"=%02X" % text[-1]
+    rows, at = [], 0
+    while len(text) - at > WIDEST:
+        end = at + WIDEST - 1
+        if (cut := text.rfind(b"=", end - 2, end)) >= 0:
+            end = cut  # not within an escape
+        rows.append(text[at:end])
+        at = end
+    return b"=\r\n".join((*rows, text[at:]))
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    return b"=%02X" % match[0][0]
 
 
 def _unescape(match: re.Match[bytes]) -> bytes:

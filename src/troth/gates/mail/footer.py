@@ -10,6 +10,7 @@ import html
 import re
 import textwrap
 import unicodedata
+from functools import lru_cache
 
 import msgspec
 
@@ -122,11 +123,13 @@ def _plainly(one: str) -> str:
     return "".join(part for part in folded if not unicodedata.combining(part)) or one
 
 
-def _wrapped(text: str) -> list[str]:
+@lru_cache(1024)  # the same sentence and address in mail after mail
+def _wrapped(text: str) -> tuple[str, ...]:
     clean = "".join(one for one in " ".join(text.split()) if unicodedata.category(one) != "Cc")
-    return textwrap.wrap(clean, _WIDEST, break_on_hyphens=False)
+    return tuple(textwrap.wrap(clean, _WIDEST, break_on_hyphens=False))
 
 
+@lru_cache(1024)
 def _rows(text: str) -> str:
     """A text for HTML in lines of mail: at spaces where there are some, else within a comment, which shows none."""
     rows = (
@@ -136,6 +139,7 @@ def _rows(text: str) -> str:
     return "\r\n".join(rows)
 
 
+@lru_cache(1024)
 def _escaped(text: str) -> str:
     shown = "".join(one for one in text if unicodedata.category(one) != "Cc")
     return html.escape(shown).encode("ascii", "xmlcharrefreplace").decode("ascii")

@@ -17,6 +17,7 @@ from troth.client.errors import NotAllowed, Refused, TrothError, Unavailable, Wr
 from troth.client.forms import Form
 from troth.client.passwords import hash_password, verify_password
 from troth.client.purpose import AsyncReader, Purpose, Reader
+from troth.client.shared import Contents, Leaving, NotShared, Shared
 from troth.client.values import (
     Browser,
     Collected,
@@ -40,18 +41,22 @@ __all__ = [
     "CollectASGI",
     "CollectWSGI",
     "Collected",
+    "Contents",
     "Decision",
     "Dropped",
     "Form",
     "Gate",
     "Html",
+    "Leaving",
     "NotAllowed",
+    "NotShared",
     "OfPerson",
     "Outcome",
     "Purpose",
     "Reader",
     "Refusal",
     "Refused",
+    "Shared",
     "Submission",
     "TrothError",
     "Unavailable",

@@ -1,4 +1,4 @@
-"""The client: collect, use and decide from an application, over HTTP, with the service key.
+"""The client: collect, use, share and decide from an application, over HTTP, with the service key.
 
 It needs nothing but Python. Every call answers, or raises one of four errors (`errors.py`); none of them is a yes.
 """
@@ -6,12 +6,13 @@ It needs nothing but Python. Every call answers, or raises one of four errors (`
 from __future__ import annotations
 
 import re
+import secrets
 import ssl
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from troth.client.address import read_address
@@ -27,10 +28,12 @@ from troth.client.reading import (
     read_decision,
     read_used,
 )
+from troth.client.shared import Contents, Shared, read_contents, read_shared, sharing_body
 from troth.client.transport import JSON, Request, Transport
 from troth.client.values import Browser, Collected, Decision, Json, Submission, Used
 from troth.client.why import Why, Whys, read_why
 
+T = TypeVar("T")
 _KEY = re.compile(r"[!-~]{1,512}")
 _KEY_ID = re.compile(r"troth_([^_]+)_")
 
@@ -210,6 +213,80 @@ class Client:
         limited = None if data is None else tuple(data)
         return ForPurpose(partial(self.purpose, purpose, product=product, data=limited))
 
+    # --- share --------------------------------------------------------------------------------------------------------
+
+    def share(
+        self,
+        recipient: str,
+        purpose: str,
+        data: Iterable[str],
+        persons: Iterable[str],
+        *,
+        product: str | None = None,
+        channel: str = "webhook",
+        format: str | None = None,
+        consideration: str | None = None,
+        identified: bool = False,
+        key: str | None = None,
+    ) -> Shared:
+        """Give data of persons to a recipient; how far that came, once it is durable.
+
+        More than 500 persons are a job: see `shared`. The same `key` with the same request is done once; without one
+        the call makes its own, so that it may be sent again when no answer came. Refused: nothing of it is shared with
+        the recipient, whoever it is about.
+        """
+        if isinstance(persons, str):
+            raise TypeError("`persons` is a list, and not one text.")
+        more: dict[str, Json | None] = {
+            "product": product or self.product, "channel": channel, "format": format, "consideration": consideration,
+            "identified": identified or None, "key": key,
+        }  # fmt: skip
+        return self._share(recipient, purpose, data, {"persons": [*persons]}, more)
+
+    def share_segment(
+        self,
+        recipient: str,
+        purpose: str,
+        data: Iterable[str],
+        *,
+        statement: str | None = None,
+        collected_on: str | None = None,
+        product: str | None = None,
+        channel: str = "webhook",
+        format: str | None = None,
+        identified: bool = False,
+        key: str | None = None,
+    ) -> Shared:
+        """The same of everybody of whom something is held, was collected under `statement`, or on a product: a job."""
+        more: dict[str, Json | None] = {
+            "product": product or self.product, "channel": channel, "format": format,
+            "identified": identified or None, "key": key,
+        }  # fmt: skip
+        segment: dict[str, Json] = {"statement": statement, "product": collected_on}
+        return self._share(recipient, purpose, data, {"segment": segment}, more)
+
+    def shared(self, id: str) -> Shared:
+        """How far a disclosure came that this service asked for."""
+        headers = {**self._headers, **self._authorization}
+        request = Request("GET", f"/v1/share/{quote(id, safe='')}", headers, repeatable=True)
+        return _read(read_answer(self._transport.ask(request)), read_shared)
+
+    def contents(self, id: str, batch: int = 1) -> Contents:
+        """The values of one batch of a disclosure by the channel `answer`, to be carried to the recipient now."""
+        return _read(self._post(f"/v1/share/{quote(id, safe='')}", {"batch": batch}), read_contents)
+
+    def _share(
+        self,
+        recipient: str,
+        purpose: str,
+        data: Iterable[str],
+        whom: dict[str, Json],
+        more: dict[str, Json | None],
+    ) -> Shared:
+        check_purpose(purpose)
+        more["key"] = more["key"] or secrets.token_hex(16)
+        return _read(self._post("/v1/share", sharing_body(recipient, purpose, data, whom, more)), read_shared)
+
     # --- decide and explain -------------------------------------------------------------------------------------------
 
     def decide(
@@ -270,6 +347,13 @@ class Client:
         """A question: asking it twice changes nothing."""
         headers = {**self._headers, **self._authorization, "Content-Type": JSON}
         return read_answer(self._transport.ask(Request("POST", path, headers, encode(body), repeatable=True)))
+
+
+def _read(told: dict[str, Any], read: Callable[[dict[str, Any]], T]) -> T:
+    try:
+        return read(told)
+    except NonsenseError as problem:
+        raise nonsense(problem) from problem
 
 
 def _collect(statement: str) -> str:

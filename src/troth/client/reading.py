@@ -12,6 +12,7 @@ from troth.client.transport import JSON, Answer
 from troth.client.values import Collected, Decision, Dropped, Gate, Json, OfPerson, Refusal, Used
 
 T = TypeVar("T")
+_WRONG = ("too-many", "bad-key", "other-request", "identified")  # refusals of a gate that the application brought about
 _LINE = re.compile(r"(.*) \[([a-z-]{1,60})\]\s*", re.S)  # an error of the decision route: one line and its code
 
 
@@ -21,7 +22,7 @@ class NonsenseError(ValueError):
 
 def read_answer(answer: Answer, *, changes: bool = False) -> dict[str, Any]:
     """The object that a successful answer is. `changes`: the request stores something. TrothError: any other answer."""
-    if answer.status not in (200, 201):
+    if answer.status not in (200, 201, 202):
         raise error_of(answer, changes=changes)
     if answer.media_type != JSON:
         raise Unavailable("The answer of Troth is not JSON.", unknown=changes)
@@ -64,7 +65,7 @@ def told_error(status: int, told: dict[str, Any]) -> TrothError:
     """The error that an object tells. NonsenseError: it is none."""
     code = text(told, "error")
     kind: type[TrothError] = {401: NotAllowed, 403: NotAllowed, 422: Refused}.get(status, WrongRequest)
-    if kind is Refused and (code.startswith("unknown-") or code == "too-many"):
+    if kind is Refused and (code.startswith("unknown-") or code in _WRONG):
         kind = WrongRequest  # the gate does not know a name that the application gave: nobody was refused anything
     return kind(
         code,

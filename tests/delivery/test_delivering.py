@@ -323,7 +323,7 @@ def test_what_follows_a_disclosure_has_its_body(delivering: Delivering, receiver
     told = seen.json
     del told["nonce"]
     assert told == {
-        "type": "troth.opt_out", "id": id, "recipient": "cards", "disclosure": "dis_1", "subjects": ["k3"],
+        "type": "troth.opt-out", "id": id, "recipient": "cards", "disclosure": "dis_1", "subjects": ["k3"],
         "choice": "marketing",
     }  # fmt: skip
     assert delivering.one(id).state == "acknowledged"

@@ -62,13 +62,10 @@ def list_(
         out.print("Nothing is overdue." if overdue else "There is no such delivery.")
     else:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for heading in ("delivery", "kind", "recipient", "of", "state", "attempts", "when (UTC)", "why"):
-            table.add_column(heading, overflow="fold")
+        for heading in ("delivery", "state", "recipient", "kind", "when (UTC)"):
+            table.add_column(heading, overflow="fold", no_wrap=heading in ("delivery", "state"))
         for one in found:
-            table.add_row(
-                one.id, one.kind, one.recipient, _of(one), _state(one, now), str(one.attempts), _when(one),
-                one.why or "",
-            )  # fmt: skip
+            table.add_row(one.id, _state(one, now), one.recipient, one.kind, _when(one))
         out.print(table)
     if overdue and found:
         raise typer.Exit(1)

@@ -103,15 +103,10 @@ def disclosure_parcel(id: str, nonce: str, disclosure: str, contents: Contents) 
 
 
 def following_parcel(id: str, nonce: str, *, kind: str, recipient: str, disclosure: str | None, body: str) -> Parcel:
-    """The body of what follows a disclosure: of an opt-out it is `troth.opt_out`. `body` are the further fields."""
-    told = {"type": type_of(kind), "id": id, "nonce": nonce, "recipient": recipient}
+    """The body of what follows a disclosure, such as `troth.opt-out`. `body` are the further fields."""
+    told = {"type": f"troth.{kind}", "id": id, "nonce": nonce, "recipient": recipient}
     more: dict[str, Any] = msgspec.json.decode(body)
     return _parcel({**({} if disclosure is None else {"disclosure": disclosure}), **more, **told})
-
-
-def type_of(kind: str) -> str:
-    """The type of a message by the kind of its delivery, in the letters that Standard Webhooks recommends."""
-    return f"troth.{kind.replace('-', '_')}"
 
 
 def _parcel(fields: Mapping[str, object]) -> Parcel:

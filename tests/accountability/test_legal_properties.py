@@ -41,6 +41,7 @@ DATA = ("identity.name", "contact.email", "usage.clickstream")
 PURPOSES = ("legal.comply", "legal.disputes")
 STAFF = st.sampled_from(sorted(ROLES))
 DAYS = st.integers(1, 20)
+RARELY = st.integers(0, 5)
 
 
 class LegalRequestsMachine(RuleBasedStateMachine):
@@ -54,7 +55,6 @@ class LegalRequestsMachine(RuleBasedStateMachine):
         self.house: House = self.stack.enter_context(opened(f"sqlite:///{folder / 'troth.db'}", folder, terms))
         self.ids = {name: self.house.person(name) for name in NAMES}
         self.known: list[Request] = []
-        self.untold: set[str] = set()
 
     def teardown(self) -> None:
         if hasattr(self, "stack"):
@@ -64,8 +64,10 @@ class LegalRequestsMachine(RuleBasedStateMachine):
     # --- what staff try -----------------------------------------------------------------------------------------------
 
     @rule(
-        by=STAFF, names=st.sets(st.sampled_from(NAMES), min_size=1), data=st.sets(st.sampled_from(DATA), min_size=1),
-        purpose=st.sampled_from(PURPOSES), gag=st.none() | st.none() | st.just(0) | DAYS, ends=st.none() | DAYS,
+        by=st.just("dora") | STAFF, names=st.sets(st.sampled_from(NAMES), min_size=1),
+        data=st.sets(st.sampled_from(DATA), min_size=1),
+        purpose=st.just("legal.comply") | st.sampled_from(PURPOSES), gag=st.none() | st.just(0) | DAYS,
+        ends=st.none() | st.none() | DAYS,
     )  # fmt: skip
     def receive(
         self, by: str, names: set[str], data: set[str], purpose: str, gag: int | None, ends: int | None
@@ -104,6 +106,7 @@ class LegalRequestsMachine(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 2), one=STAFF, other=STAFF)
     def review_and_approve(self, number: int, one: str, other: str) -> None:
+        """The usual way, so that it is gone often."""
         self.act(number, "cara", "review", Reviewing())
         self.act(number, one, "approve", Approved())
         self.act(number, other, "approve", Approved())
@@ -113,13 +116,13 @@ class LegalRequestsMachine(RuleBasedStateMachine):
         self.act(number, "carl", "review", Reviewing())
         self.act(number, by, "emergency", Approved(emergency="danger"))
 
-    @rule(number=st.integers(0, 2), by=STAFF)
-    def refuse(self, number: int, by: str) -> None:
-        self.act(number, by, "refuse", Refused(why="w"))
+    @rule(number=st.integers(0, 2), by=STAFF, rarely=RARELY)
+    def refuse(self, number: int, by: str, rarely: int) -> None:
+        rarely or self.act(number, by, "refuse", Refused(why="w"))
 
-    @rule(number=st.integers(0, 2), by=STAFF)
-    def challenge(self, number: int, by: str) -> None:
-        self.act(number, by, "challenge", Challenged(why="w"))
+    @rule(number=st.integers(0, 2), by=STAFF, rarely=RARELY)
+    def challenge(self, number: int, by: str, rarely: int) -> None:
+        rarely or self.act(number, by, "challenge", Challenged(why="w"))
 
     @rule(number=st.integers(0, 2), by=STAFF, outcome=st.sampled_from(["upheld", "narrowed", "dismissed"]))
     def decide(self, number: int, by: str, outcome: str) -> None:
@@ -133,9 +136,9 @@ class LegalRequestsMachine(RuleBasedStateMachine):
     def look(self, number: int, by: str, justified: bool) -> None:
         self.act(number, by, "look", Looked(justified=justified, why="w"), justified)
 
-    @rule(number=st.integers(0, 2), by=STAFF)
-    def close(self, number: int, by: str) -> None:
-        self.act(number, by, "close", Closed())
+    @rule(number=st.integers(0, 2), by=STAFF, rarely=RARELY)
+    def close(self, number: int, by: str, rarely: int) -> None:
+        rarely or self.act(number, by, "close", Closed())
 
     @rule(number=st.integers(0, 2), by=STAFF, days=st.none() | DAYS)
     def gag(self, number: int, by: str, days: int | None) -> None:
@@ -201,27 +204,23 @@ class LegalRequestsMachine(RuleBasedStateMachine):
         gagged = {one.id: one.gagged(now) for one in self.known}
         assert bool(hidden(self.house.store, [shared.id], now)) == gagged[one.id]
 
-    @precondition(lambda self: self.known)
-    @rule(number=st.integers(0, 2), purpose=st.sampled_from(PURPOSES))
-    def somebody_asks_the_gate(self, number: int, purpose: str) -> None:
-        """Whoever asks the gate itself gets no more, whatever they ask for; it is withheld at once, as it would be."""
-        one, now = self.known[number % len(self.known)], self.house.clock.now
-        expected = {name: data for name, data in one.may_leave(purpose, now).items() if data}
-        conditions = self.house.sharing._conditions
-        for data in DATA:
-            asked = {"recipient": "court", "data": data, "purpose": purpose, "version": "2020-01-01", "at": now}
-            held = conditions.given(**asked, under=one.id) & {"legal-process", "emergency"}
-            limits = conditions.limits(**asked, under=one.id)
-            persons = {id for name in held for id in limits[name]}
-            assert persons == {self.ids[name] for name, terms in expected.items() if data in terms} or (
-                data == "usage.clickstream" and purpose == "legal.disputes"
-            )
-            assert not conditions.given(**asked) & {"legal-process", "emergency"}
+    @invariant()
+    def the_gate_is_told_what_the_model_says(self) -> None:
+        """Whoever asks the gate itself gets no more, whatever they ask for."""
+        conditions, now = self.house.sharing._conditions, self.house.clock.now
+        for one in self.known:
+            for purpose in PURPOSES:
+                expected = one.may_leave(purpose, now)
+                for data in DATA:
+                    asked = {"recipient": "court", "data": data, "purpose": purpose, "version": "2020-01-01", "at": now}
+                    held = conditions.given(**asked, under=one.id) & {"legal-process", "emergency"}
+                    limits = conditions.limits(**asked, under=one.id)
+                    persons = {id for name in held for id in limits[name]}
+                    assert persons == {self.ids[name] for name, terms in expected.items() if data in terms}
+                    assert not conditions.given(**asked) & {"legal-process", "emergency"}
 
     @invariant()
     def the_report_tells_of_no_gag(self) -> None:
-        if not hasattr(self, "house"):
-            return
         now = self.house.clock.now
         found = report(self.house.desk.requests.facts(), self.house.terms, now - 400 * DAY, now)
         counted = sum(row.requests for half in found.half_years for row in half.rows)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from troth.accountability.legal.conditions import Emergency, LegalProcess
 from troth.accountability.legal.requests import LegalRequests
 from troth.accountability.terms import Terms
+from troth.accountability.transfer.transfers import Acquisition, Transfers
 from troth.conditions import Condition, Conditions
 from troth.policy.history import Policy
 from troth.store import Store
@@ -24,5 +25,6 @@ def make_conditions(
     known: dict[str, Condition] = {
         "legal-process": LegalProcess(requests, policy, terms),
         "emergency": Emergency(requests, policy, terms),
+        "acquisition": Acquisition(Transfers(store, policy)),
     }
     return Conditions(store, policy, {**known, **(others or {})})

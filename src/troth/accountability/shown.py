@@ -11,6 +11,8 @@ from troth.accountability.legal.requests import LegalRequests
 from troth.accountability.legal.telling import letter_of
 from troth.accountability.letters import Letter
 from troth.accountability.terms import Terms
+from troth.accountability.transfer.transfers import Transfers
+from troth.accountability.transfer.transfers import letter_of as letter_of_transfer
 from troth.conditions.register import Register
 from troth.policy.history import Policy
 from troth.store import Store
@@ -30,10 +32,15 @@ def shown_to(store: Store, policy: Policy, terms: Terms, person: str) -> tuple[S
     if not told:
         return ()
     requests, register, now = LegalRequests(store).standing(), Register(store, policy), store.clock()
+    transfers = Transfers(store, policy)
+    moves = transfers.standing()
     found = []
     for notice in reversed(told):
         one = requests.get(notice.subject)
         if one is not None and not one.gagged(now):
             at = now if one.released else notice.at
             found.append(Shown(one.id, notice.at, letter_of(register, policy, one, terms, at)))
+        move = moves.get(notice.subject)
+        if move is not None and move.cancelled is None:
+            found.append(Shown(move.id, notice.at, letter_of_transfer(transfers, move)))
     return tuple(found)

@@ -6,6 +6,7 @@ from troth.accountability.legal.requests import LegalRequests
 from troth.accountability.legal.telling import TellingOfRequests
 from troth.accountability.letters import Post, Telling
 from troth.accountability.terms import Terms
+from troth.accountability.transfer.transfers import TellingOfTransfers, Transfers
 from troth.decision.point import DecisionPoint
 from troth.gates.use import Using
 from troth.people import ChoiceIndex
@@ -14,7 +15,7 @@ from troth.vault import Vault
 
 
 class Teller:
-    """Tells people of legal requests. `page` is the address at which they see it, too."""
+    """Tells people of legal requests and transfers of the business. `page` is the address at which they see it, too."""
 
     def __init__(  # noqa: PLR0917
         self, vault: Vault, point: DecisionPoint, index: ChoiceIndex, terms: Terms, post: Post, page: str
@@ -26,7 +27,8 @@ class Teller:
 
         telling = Telling(Using(vault, point, index), version, post, page)
         self._requests = TellingOfRequests(LegalRequests(store), policy, terms, telling)
+        self._transfers = TellingOfTransfers(Transfers(store, policy), telling)
 
     def run(self) -> int:
         """Tell whoever is to be told now; how many were. It may be called every second, and again after an error."""
-        return self._requests.run()
+        return self._requests.run() + self._transfers.run()

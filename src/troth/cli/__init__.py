@@ -33,6 +33,7 @@ from troth.cli import (
     schema,
     serve,
     staff,
+    transfer,
     vault,
 )
 
@@ -70,6 +71,7 @@ app.add_typer(key.key, name="key")
 app.add_typer(staff.staff, name="staff")
 app.add_typer(claim_acts.claim, name="claim")
 app.add_typer(legal_acts.legal, name="legal")
+app.add_typer(transfer.transfer, name="transfer")
 mail.mail.add_typer(mail_queue.queue, name="queue")
 mail.mail.add_typer(mail_lists.stream, name="stream")
 mail.mail.add_typer(mail_lists.credential, name="credential")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +19,7 @@ from troth.cli.terminal import Format, configured, err, fail, out, read_policy
 if TYPE_CHECKING:
     from troth.gates.mail.credentials import Credentials
     from troth.gates.mail.streams import Stream, Streams
+    from troth.people import People
     from troth.policy.history import Policy
 
 stream = typer.Typer(no_args_is_help=True, help="The streams of mail, as they are configured.")
@@ -254,6 +255,32 @@ def suppressed(
     if not rows:
         out.print("The address is not on the list.")
         raise typer.Exit(1)
+
+
+@contextmanager
+def receiving(people: People) -> Iterator[str]:
+    """Take what comes back over LMTP meanwhile, where `lmtp` says so; where that is, or nothing."""
+    from functools import partial
+
+    from troth.gates.mail import lmtp
+    from troth.gates.mail.streams import StreamError, read_streams
+
+    configuration = configured()
+    if configuration.lmtp is None:
+        yield ""
+        return
+    try:
+        host, port = lmtp.read_lmtp(configuration.lmtp)
+        returns = lmtp.following(people, partial(read_streams, configuration.streams))
+        opened = lmtp.receiving(returns, host, port)
+    except (lmtp.LmtpError, StreamError) as error:
+        fail(str(error))
+    with ExitStack() as stack:
+        try:
+            thread = stack.enter_context(opened)
+        except lmtp.LmtpError as error:
+            fail(str(error))
+        yield f"{host}:{thread.port}"
 
 
 # --- inside -----------------------------------------------------------------------------------------------------------

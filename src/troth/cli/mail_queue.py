@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from troth.cli.mail import mail
+from troth.cli.mail_lists import receiving
 from troth.cli.opening import opened_vault, vault_in
 from troth.cli.record import opened_log
 from troth.cli.terminal import Format, configured, err, fail, out
@@ -46,8 +47,13 @@ def serve() -> None:
             fail("Nothing is published yet.", "`troth publish` publishes the configured policy.")
         log.sign()
         vault = vault_in(log.store, policy, begin=True)
-        with serving(vault.people, policy, configured().site) as places:
+        with (
+            serving(vault.people, policy, configured().site) as places,
+            receiving(vault.people) as back,
+        ):
             out.print(Text.assemble(("Troth", "bold"), f" takes mail at {', '.join(places)}."))
+            if back:
+                out.print(f"What comes back is taken at {back} (LMTP).")
             if configured().site is None:
                 out.print("No marketing leaves until `site` says where people reach the pages to refuse it.")
             out.print(Text("Stop it with Ctrl-C.", style="dim"))

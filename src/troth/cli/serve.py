@@ -95,6 +95,7 @@ def _serve(
     sink = Path(configuration.relay) if "://" not in configuration.relay else None
     known: list[str] = []  # the address of the pages, once they are served
     taken: Sequence[str] = ()  # where mail is
+    back = ""  # where what comes back is
 
     def ready(url: str) -> None:
         known.append(url)
@@ -126,6 +127,8 @@ def _serve(
             if "://" not in configuration.relay:
                 kept = f"It is not sent on but kept in {configuration.relay}; `relay` in troth.toml changes that."
                 out.print(Text(kept))
+        if back:
+            out.print(Text.assemble("  what comes back ", back, "  (LMTP)"))
         if people and "://" not in configuration.mail:
             out.print(Text(f"Mail is not sent but kept in {configuration.mail}; `mail` in troth.toml changes that."))
         out.print(Text("Stop it with Ctrl-C.", style="dim"))
@@ -144,6 +147,10 @@ def _serve(
                     trying=demonstrate,
                 )
             )
+        if people:
+            from troth.cli.mail_lists import receiving
+
+            back = opened.enter_context(receiving(people))
         try:
             server.serve(
                 policy,

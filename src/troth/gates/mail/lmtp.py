@@ -13,14 +13,17 @@ import contextlib
 import ipaddress
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from aiosmtpd.lmtp import LMTP
 
 from troth.gates.mail.reports import MOST_BYTES
 from troth.gates.mail.returns import ReturnError, Returns
+from troth.gates.mail.streams import Streams
+from troth.people import People
 from troth.people.errors import PeopleError
+from troth.policy.history import Policy
 from troth.store import StoreError
 
 DEFAULT_PORT = 8770
@@ -39,13 +42,13 @@ class LmtpError(RuntimeError):
 class _Handler:
     """What aiosmtpd calls for each command."""
 
-    def __init__(self, returns: Returns) -> None:
+    def __init__(self, returns: Callable[[], Returns]) -> None:
         self._returns = returns
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
         if envelope.rcpt_tos:
             return "452 4.5.3 One recipient at a time: lmtp_destination_recipient_limit = 1"
-        if not self._returns.expects(address):
+        if not self._returns().expects(address):
             return "550 5.1.1 Nothing comes back to this address"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
@@ -53,7 +56,7 @@ class _Handler:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         try:
             taken = await asyncio.to_thread(
-                self._returns.take, envelope.original_content, envelope.rcpt_tos[0], source="lmtp"
+                self._returns().take, envelope.original_content, envelope.rcpt_tos[0], source="lmtp"
             )
         except ReturnError as problem:
             return f"{problem.code} {problem.enhanced} {problem.text}"
@@ -68,7 +71,7 @@ class _Handler:
 class LmtpServer:
     """Listens until it is stopped. LmtpError from the start: the address is not of this machine alone, or taken."""
 
-    def __init__(self, returns: Returns, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> None:
+    def __init__(self, returns: Callable[[], Returns], host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> None:
         try:
             local = ipaddress.ip_address(host).is_loopback
         except ValueError:
@@ -151,7 +154,9 @@ class LmtpThread:
 
 
 @contextlib.contextmanager
-def receiving(returns: Returns, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> Iterator[LmtpThread]:
+def receiving(
+    returns: Callable[[], Returns], host: str = "127.0.0.1", port: int = DEFAULT_PORT
+) -> Iterator[LmtpThread]:
     """Take what comes back over LMTP as long as this lasts. LmtpError: it cannot listen there."""
     thread = LmtpThread(LmtpServer(returns, host, port))
     thread.start()
@@ -159,6 +164,20 @@ def receiving(returns: Returns, host: str = "127.0.0.1", port: int = DEFAULT_POR
         yield thread
     finally:
         thread.stop()
+
+
+def following(people: People, read: Callable[[Policy], Streams]) -> Callable[[], Returns]:
+    """What takes what comes back under the policy that `people` goes by, and a new version of it from then on."""
+    latest: list[tuple[Policy, Returns]] = []
+
+    def returns() -> Returns:
+        policy = people.policy
+        if not latest or latest[0][0] is not policy:
+            latest[:] = [(policy, Returns(people, read(policy)))]
+        return latest[0][1]
+
+    returns()  # what is wrong with the streams is found out before anything is served
+    return returns
 
 
 def read_lmtp(text: str) -> tuple[str, int]:

@@ -104,6 +104,7 @@ class PostOffice:
         policy = published_policy(self.people.store, known.id, known=known)
         if policy is None or policy is known:
             return False
+        self.people.use(policy)
         self.mailing = self._decider(policy)
         return True
 

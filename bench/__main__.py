@@ -11,7 +11,17 @@ import sys
 from pathlib import Path
 
 # Those that others are made of.
-PARTS = {"__init__", "__main__", "machine", "serving", "decision_problem", "decision_peers", "choice_peers"}
+PARTS = {
+    "__init__",
+    "__main__",
+    "machine",
+    "serving",
+    "decision_problem",
+    "decision_peers",
+    "choice_peers",
+    "mail_load",
+    "mail_servers",
+}
 
 
 def measurements() -> list[str]:

@@ -8,6 +8,7 @@ again. Nothing about it is stored, so none can get lost: a pass without an end w
 `unsubscribe`  to refuse one choice, the list, and to choose what else to refuse; it never ends (16 CFR 316.5 wants 30
                days at least).
 `receipt`      to download the receipt of one change.
+`disclosure`   to download the proof of one line of a disclosure.
 """
 
 from __future__ import annotations
@@ -24,14 +25,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from troth.people.errors import ExpiredPassError, UnknownPassError
 from troth.people.keys import IndexKey
 
-PassKind = Literal["choices", "unsubscribe", "receipt"]
+PassKind = Literal["choices", "unsubscribe", "receipt", "disclosure"]
 LONGEST = 512  # characters of a pass
 
 
 class Pass(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """What the holder may do: the kind of the pass, and for whom.
 
-    `choice` and `product` belong to an unsubscribe, `leaf` to a receipt. `until` is in seconds since 1970.
+    `choice` and `product` belong to an unsubscribe, `leaf` to a receipt, `leaf` and `position` to a disclosure. `until`
+    is in seconds since 1970.
     """
 
     kind: PassKind
@@ -40,6 +42,7 @@ class Pass(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     product: str | None = None
     leaf: int | None = None
     until: int | None = None
+    position: int | None = None
 
 
 class Passes:
@@ -61,6 +64,10 @@ class Passes:
     def receipt(self, person: str, leaf: int) -> str:
         """A pass to the receipt of the change at that index of the record."""
         return self._seal(Pass("receipt", person, leaf=leaf))
+
+    def disclosure(self, leaf: int, position: int) -> str:
+        """A pass to the proof of a line: the index of its batch's entry in the record, and its place in the batch."""
+        return self._seal(Pass("disclosure", "", leaf=leaf, position=position))
 
     def read(self, text: str, kind: PassKind, at: datetime) -> Pass:
         """What a pass of that kind stands for.

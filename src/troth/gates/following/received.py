@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, or_, select
 
 from troth.policy.history import Policy
 from troth.policy.model import Shares
-from troth.store import Unit
+from troth.store import Store, Unit
 from troth.store.schema import disclosed, persons
 
 COLUMNS = [
@@ -53,6 +53,12 @@ def living(unit: Unit, person: str) -> tuple[str, ...]:
     id = str(rows[0][1] or person)
     others = [str(row[0]) for row in unit.rows(FAMILY, {"of_id": id, "too": id})]
     return (id, *(other for other in others if other != id))
+
+
+def family_of(store: Store, person: str) -> tuple[str, ...]:
+    """The ids that mean a person now. StoreUnavailableError."""
+    with store.read() as connection:
+        return tuple(str(row.id) for row in connection.execute(FAMILY, {"of_id": person, "too": person}))
 
 
 def lines_of(unit: Unit, ids: Iterable[str]) -> list[Line]:

@@ -22,6 +22,7 @@ from troth.web.choices.centre import Centre
 from troth.web.choices.desk import HERE, Desk, NothingInForceError, json
 from troth.web.choices.forms import MOST_BYTES, FormError
 from troth.web.choices.receipts import Receipts
+from troth.web.choices.received import Proofs
 from troth.web.choices.signals import gpc_support
 from troth.web.choices.sites import NotCoveredError
 from troth.web.choices.tag import Tag
@@ -32,7 +33,7 @@ GPC = "/.well-known/gpc.json"
 SCHEMA = "/static/choice-receipt.schema.json"
 STYLES = "/static/banner.css"
 Method = Literal["GET", "HEAD", "POST"]
-PAGES = ("/choices", "/unsubscribe", "/receipts")
+PAGES = ("/choices", "/unsubscribe", "/receipts", "/disclosures")
 EMBEDDED = ("/banner", "/tag")  # what covered sites load and send to
 
 _TEXTS = {
@@ -92,6 +93,7 @@ def _litestar(desk: Desk) -> Litestar:
         ("/unsubscribe/{entry:str}", ["GET", "HEAD"], unsubscribe.show),
         ("/unsubscribe/{entry:str}", ["POST"], unsubscribe.act),
         ("/receipts/{entry:str}", ["GET", "HEAD"], receipts.get),
+        ("/disclosures/{entry:str}", ["GET", "HEAD"], Proofs(desk).get),
         ("/banner/{product:str}", ["GET", "HEAD"], banner.show),
         ("/banner/{product:str}", ["POST"], banner.choose),
         ("/tag/{file:str}", ["GET", "HEAD"], tag.get),

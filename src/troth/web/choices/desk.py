@@ -12,6 +12,7 @@ import msgspec
 from litestar import Request, Response
 
 from troth.accountability.terms import Terms
+from troth.conditions import Register
 from troth.decision.point import DecisionPoint
 from troth.notice.view import Published, View, languages, render_from
 from troth.people import People
@@ -62,6 +63,7 @@ class Desk:
         self._site = site.rstrip("/") if site else None
         self.published = published
         self.passes = Passes(people.key)
+        self.register = Register(people.store, people.policy)
         self.cookies = Cookies(people.key, people.policy)
         self.order = choice_order(people.policy)
         self.sites: dict[tuple[str, datetime | None], Any] = {}  # covered sites, as `sites.site_of` made them

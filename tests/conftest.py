@@ -1,8 +1,8 @@
 """What every test can count on: named components, a browser, both databases, Hypothesis set for where it runs.
 
-A test marked `browser`, `postgres`, `java` or `swaks` needs a program that is not a Python package. Where that is missing the
-test is skipped, and the end of the run says so; with TROTH_REQUIRE_ALL=1 it fails instead, and so does any other skip,
-because there nothing may be left out.
+A test marked `browser`, `postgres`, `java`, `swaks` or `gpg` needs a program that is not a Python package. Where that is
+missing the test is skipped, and the end of the run says so; with TROTH_REQUIRE_ALL=1 it fails instead, and so does any
+other skip, because there nothing may be left out.
 """
 
 import os
@@ -35,6 +35,7 @@ COMPONENTS: dict[str, tuple[Callable[[], str | None], str]] = {
     "postgres": (find_initdb, "postgresql"),
     "java": (lambda: shutil.which("java"), "default-jre-headless"),
     "swaks": (lambda: shutil.which("swaks"), "swaks"),
+    "gpg": (lambda: shutil.which("gpg-agent") and shutil.which("gpg"), "gnupg"),
 }
 
 # Continuous integration asks the same questions every time, and never fails because a machine is slow.

@@ -12,7 +12,7 @@ from filing import FIRM, OTHER, Filing, filing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from troth.conditions.facts import Terminated
+from troth.conditions.facts import Contract, Terminated
 from troth.gates.share.files import fetching
 from troth.gates.share.files.fetching import FetchError
 from troth.gates.share.files.links import MOST_FETCHES, LinkError
@@ -336,6 +336,23 @@ def test_another_key_makes_it_anew_for_that_key(at: Filing) -> None:
     assert refused(at, token) == "being-made"
     assert at.files.make_next() == id
     assert b"ann@" in pyrage.decrypt(at.fetch(token), [identity])
+
+
+def test_what_a_newer_contract_gives_no_more_is_taken_out(at: Filing) -> None:
+    _, token = ready(at)
+    ends = at.clock.now + timedelta(days=1)
+    terms = Contract(
+        id="c2", begins=ends, accepts="2017-02-01", data=("contact.email",), purposes=("marketing.own",), signed=ends
+    )
+    at.conditions.register.add(FIRM, terms, by="mary")
+    at.conditions.register.add(FIRM, Terminated(contract="c1", on=ends, owed="delete", due=ends), by="mary")
+    at.files.fetching.open(token, FIRM).close()
+    move(at, days=1)
+    assert refused(at, token) == "being-made"
+    at.files.make_next()
+    plain = pyrage.decrypt(at.fetch(token), [at.identity])
+    assert b"ann@example.org" in plain
+    assert b"Ann" not in plain
 
 
 def test_a_new_link_after_the_download_makes_it_anew(at: Filing) -> None:

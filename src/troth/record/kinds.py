@@ -380,6 +380,15 @@ KINDS: dict[str, Kind] = {
             ),
         ),
         Kind(
+            "verified",
+            "Something that promises rest on was tested: the record, the registers, a safeguard.",
+            (
+                Field("name", "id", "what was tested, such as record or tls"),
+                Field("result", "id", "passed, failed, or unknown where nothing could tell"),
+                Field("sentence", "text", "what was found"),
+            ),
+        ),
+        Kind(
             "used",
             "Values were released for a purpose within a minute that is over.",
             (

@@ -726,6 +726,31 @@ recipient_subscriptions = Table(
     comment="Who is mailed when the list of recipients changes, and up to which change they were told.",
 )
 
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("leaf", Number, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("verifications_name", "name", "leaf"),
+    comment="What was verified, when, and what was found: passed, failed, or unknown where nothing could tell.",
+)
+
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("day", BigInteger, nullable=False),
+    Column("gate", Text, nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("allowed", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    PrimaryKeyConstraint("day", "gate", "statement", "version"),
+    comment="How often each gate was asked under each statement, by day: allowed and refused. About nobody.",
+)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

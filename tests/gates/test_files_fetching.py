@@ -1,6 +1,7 @@
 """Fetching files: by the recipient, once, in time, and only what may still leave. Everything else is refused."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -366,15 +367,31 @@ def test_a_new_link_after_the_download_makes_it_anew(at: Filing) -> None:
     assert len(at.entries("file-made")) == 2
 
 
-def test_a_file_that_is_gone_or_too_short_is_no_download(at: Filing) -> None:
+@pytest.mark.parametrize("damage", ["gone", "short"])
+def test_a_file_that_is_gone_or_too_short_is_no_download_and_is_made_anew(at: Filing, damage: str) -> None:
     id, token = ready(at)
     path = at.files.folder / at.row(id).name
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(OSError, match="shorter"):
-        at.fetch(token)
+    data = path.read_bytes()
     path.unlink()
-    with pytest.raises(FileNotFoundError):
-        at.fetch(token)
+    if damage == "short":
+        path.write_bytes(data[:-1])
+    assert refused(at, token) == "being-made"
+    assert at.row(id).why == "gone"
+    assert at.entries("file-fetched") == []
+    assert at.files.make_next() == id
+    assert b"ann@" in pyrage.decrypt(at.fetch(token), [at.identity])
+
+
+def test_a_file_that_is_cut_off_while_it_is_fetched_is_no_download(at: Filing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "PIECE", 100)
+    id, token = ready(at)
+    fetch = at.files.fetching.open(token, FIRM)
+    pieces = fetch.pieces()
+    next(pieces)
+    os.truncate(at.files.folder / at.row(id).name, 150)
+    with pytest.raises(fetching.DamagedFileError):
+        list(pieces)
+    fetch.close()
     assert at.entries("file-fetched") == []
 
 

@@ -58,6 +58,10 @@ class FetchError(Exception):
         super().__init__(self.text)
 
 
+class DamagedFileError(OSError):
+    """A file has another size than when it was made."""
+
+
 class Fetching:
     """Gives the files in `folder` to their recipients. Safe to share between threads, and between processes.
 
@@ -150,6 +154,10 @@ class Fetching:
         found = self._store.write(work)
         try:
             return Fetch(self, link, found, fetch, self._folder, start)
+        except (FileNotFoundError, DamagedFileError):
+            # Somebody deleted it, or it came to a machine that has another folder.
+            self._store.write(lambda unit: again(unit, found, "gone"))
+            raise FetchError("being-made", SOON) from None
         except OSError:
             self.release(found, fetch)
             raise
@@ -165,7 +173,7 @@ class Fetching:
         ):  # fmt: skip
             try:
                 return Fetch(self, link, row, None, self._folder, start)
-            except FileNotFoundError:
+            except (FileNotFoundError, DamagedFileError):
                 pass
         raise FetchError("used")
 
@@ -232,7 +240,7 @@ class Fetch:
     def __init__(  # noqa: PLR0917
         self, fetching: Fetching, link: Link, row: FileRow, fetch: str | None, folder: Path, start: int | None
     ) -> None:
-        """FileNotFoundError: the file is gone."""
+        """FileNotFoundError, DamagedFileError: the file is gone, or it has another size than when it was made."""
         self._fetching = fetching
         self._link = link
         self._row = row
@@ -243,6 +251,9 @@ class Fetch:
         self.ranged = start is not None
         assert row.name is not None  # noqa: S101 - a ready or fetched file has one
         self._descriptor: int | None = os.open(folder / row.name, os.O_RDONLY)
+        if os.fstat(self._descriptor).st_size != self.size:
+            os.close(self._descriptor)
+            raise DamagedFileError
         about = row.about
         assert about is not None  # noqa: S101 - likewise
         self.about: Manifest = about
@@ -256,7 +267,7 @@ class Fetch:
             upto = last if position < last else self.size
             piece = os.pread(self._descriptor, min(PIECE, upto - position), position)
             if not piece:
-                raise OSError("The file is shorter than it was made.")
+                raise DamagedFileError
             position += len(piece)
             if self._fetch is not None:
                 if position == self.size:

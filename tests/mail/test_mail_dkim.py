@@ -209,6 +209,11 @@ def test_no_field_that_counts_can_be_added_to_a_signed_mail(name: str, top: bool
     assert verified(changed) == [False, False]
 
 
+def test_a_mail_without_a_body_verifies() -> None:
+    raw = b"From: a@example.org\r\nSubject: x\r\n"
+    assert verified(signed(raw)) == verified(signed(raw) + b"\r\n") == [True, True]
+
+
 def test_what_servers_on_the_way_add_does_no_harm() -> None:
     out = signed(simple("Hello\n\n\n", "Subject-X: folded\n   here"))
     assert verified(b"Received: by a\r\n\twith b\r\nReturn-Path: <>\r\n" + out + b"\r\n\r\n") == [True, True]

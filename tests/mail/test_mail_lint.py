@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from troth.cli import app
 from troth.gates.mail.dkim import SigningKey, sign
 from troth.gates.mail.errors import MailError
+from troth.gates.mail.footer import WORDS, Footer
 from troth.gates.mail.lint_rules import RULES
 from troth.gates.mail.linting import Report, lint
 from troth.gates.mail.message import read_message
@@ -190,6 +191,14 @@ def test_what_goes_out_through_the_gate_says_how_to_opt_out(raw: bytes) -> None:
         "list-unsubscribe-post",
         "list-once",
     }
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_the_words_of_every_language_are_known(language: str) -> None:
+    footer = Footer("x", "https://www.example.org/o/1", "https://www.example.org/c/1", "Goleta, CA 93117", language)
+    utf8 = NEWS.replace(b"charset=utf-8", b"charset=utf-8\r\nContent-Transfer-Encoding: 8bit")
+    found = rules(splice(read_message(utf8), Insertions((), footer)))
+    assert not found & {"opt-out-text", "opt-out-html", "opt-out-hidden", "dark-mode", "link-address"}
 
 
 ADDRESSES = {

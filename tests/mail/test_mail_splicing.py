@@ -292,6 +292,7 @@ def test_the_footer_in_html_is_escaped_ascii_with_its_own_colours() -> None:
     assert 'lang="fr"' in made
     assert ">Se d&#233;sinscrire</a>" in made
     assert "background-color:#ffffff;color:#333333" in made
+    assert 'lang="ar" dir="rtl"' in as_html(Footer("نرسل", OPT_OUT, OPT_OUT, "A", "ar"))
     assert 'lang="en"' in as_html(Footer("x", OPT_OUT, OPT_OUT, "A", 'x" onload="y'))
 
 

@@ -22,6 +22,7 @@ _RULE = "_" * 40
 # The words around the links: what the one that opts out says, and what the one to all choices says.
 WORDS: dict[str, tuple[str, str]] = {
     "en": ("Unsubscribe", "Your choices"),
+    "ar": ("إلغاء الاشتراك", "اختياراتك"),
     "cs": ("Odhlásit odběr", "Vaše volby"),
     "da": ("Afmeld", "Dine valg"),
     "de": ("Abmelden", "Ihre Einstellungen"),
@@ -35,7 +36,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "pl": ("Wypisz się", "Twoje wybory"),
     "pt": ("Cancelar a subscrição", "As suas escolhas"),
     "sv": ("Avsluta prenumerationen", "Dina val"),
+    "zh": ("退订", "您的选择"),
 }
+_RIGHT_TO_LEFT = frozenset(("ar", "fa", "he", "ur"))
 # Letters and signs that decompose into nothing of ASCII, and what is written for them where a charset has no others.
 _PLAIN = str.maketrans(
     {"‘": "'", "’": "'", "‚": ",", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "–": "-", "—": "-", "…": "..."}
@@ -86,10 +89,11 @@ def as_html(footer: Footer) -> str:
     link = 'style="color:#0b57a4;text-decoration:underline"'
     address = [_rows(" ".join(line.split())) for line in footer.postal_address.strip().splitlines()]
     language = footer.language if _LANGUAGE.match(footer.language) else "en"
+    side, direction = ("right", "rtl") if language[:2].lower() in _RIGHT_TO_LEFT else ("left", "ltr")
     lines = (
-        f'<div lang="{language}" dir="ltr" style="margin:24px 0 0;padding:16px;border-top:1px solid #767676;'
+        f'<div lang="{language}" dir="{direction}" style="margin:24px 0 0;padding:16px;border-top:1px solid #767676;'
         "background-color:#ffffff;color:#333333;font-family:Arial,Helvetica,sans-serif;font-size:14px;"
-        'line-height:1.5;text-align:left">',
+        f'line-height:1.5;text-align:{side}">',
         f'<p style="margin:0 0 8px">{_rows(" ".join(footer.sentence.split()))}</p>',
         f'<p style="margin:0 0 8px"><a href="{html.escape(footer.unsubscribe_url)}" {link}>{opt_out}</a> &#183;',
         f'<a href="{html.escape(footer.preferences_url)}" {link}>{choices}</a></p>',

@@ -13,6 +13,8 @@ from troth.gates.mail.errors import MailError
 _BEGIN = re.compile(rb"<(?:(?P<comment>!--)|(?P<bogus>[!?]|/(?=[^A-Za-z]))|(?P<close>/?)(?P<name>[A-Za-z][^\s/>]*+))")
 _REST = re.compile(rb"(?:[^>=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+'|(?![\"'])))*+>")
 _COMMENT_END = re.compile(rb"-->|--!>")
+_HTML = re.compile(rb"<html\b[^>]*+>", re.I)
+_LANG = re.compile(rb"\slang\s*=\s*[\"']?([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*)", re.I)
 # What stands in these is text until their end tag; of `template` it is never shown.
 _RAW = frozenset(
     (b"script", b"style", b"title", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes", b"template", b"plaintext")
@@ -56,9 +58,8 @@ def place(document: bytes) -> int:
 
 def language(document: bytes) -> str | None:
     """The `lang` of the element html in lower case, or None."""
-    match = re.search(
-        rb"<html\b[^>]*?\slang\s*=\s*[\"']?([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*)", document[:20_000], re.I
-    )
+    tag = _HTML.search(document[:4000])
+    match = _LANG.search(tag[0]) if tag else None
     return match[1].decode("ascii").lower() if match else None
 
 

@@ -25,7 +25,7 @@ _OPT_OUT = re.compile(
     r"|darse de baja|cancelar (?:la |a )?(?:suscripci|subscri|inscri)|afmeld|uitschrij|annulla(?:re)? l.iscrizion"
     r"|disiscri|cancellarsi|descadastr|frameld|avprenumerer|avsluta prenumeration|avregistrer|meld deg av"
     r"|peru(?:uta|a) til|wypisz|rezygnuj"
-    r"|odhl[áa]s|配信停止|登録解除|退订|退訂|수신거부|отпис",
+    r"|odhl[áa]s|配信停止|登録解除|退订|إلغاء الاشتراك|退訂|수신거부|отпис",
     re.I,
 )
 _URL = re.compile(r"https?://[^\s<>\"')\]]+|mailto:[^\s<>\"')\]]+", re.I)

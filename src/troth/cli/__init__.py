@@ -32,7 +32,9 @@ from troth.cli import (
     record,
     schema,
     serve,
+    sharing,
     staff,
+    subscribing,
     transfer,
     vault,
 )
@@ -61,8 +63,9 @@ people.people.command("import")(exchange.import_)
 app.add_typer(people.people, name="people")
 naming.recipient.command("key")(keying.key)
 naming.recipient.command("keys")(keying.keys)
-app.add_typer(naming.recipient, name="recipient")
+app.add_typer(subscribing.recipient, name="recipient")
 app.add_typer(file.file, name="file")
+app.add_typer(sharing.share, name="share")
 app.add_typer(disclosure.disclosure, name="disclosure")
 app.add_typer(endpoint.endpoint, name="endpoint")
 app.add_typer(delivery.delivery, name="delivery")

@@ -28,7 +28,7 @@ from troth.gates.share.disclosure import (
     new_disclosure,
     read_disclosure,
 )
-from troth.gates.share.jobs import BATCH, TRIES, Jobs, MovedOnError, unreachable
+from troth.gates.share.jobs import BATCH, RUNNING, TRIES, Jobs, MovedOnError, unreachable
 from troth.gates.share.queue import Queue
 from troth.gates.share.register import Register
 from troth.gates.share.wanted import CHANNELS, FORMATS, Contents, Refused, Segment, Shared, State, Wanted
@@ -108,6 +108,12 @@ class Sharing:
         Several processes may call it at once. An error of one job is raised when the others had their turn.
         """
         return self._jobs.resume(limit)
+
+    def running(self) -> tuple[Shared, ...]:
+        """The jobs that are not done, the earliest first."""
+        with self._vault.store.read() as connection:
+            ids = [str(id) for (id,) in connection.execute(RUNNING)]
+        return tuple(one for id in ids if (one := self.look(id)) is not None)
 
     def contents(self, disclosure: str, batch: int) -> Contents:
         """What of a batch may leave now, decided anew; what may not any more is recorded as withheld, and stays.

@@ -214,3 +214,13 @@ def test_a_page_that_names_the_recipient() -> None:
     told = lines("recipient", "page", *partner, url, "--until", in_days(0))
     assert f"does not name 'co-brand-partner' now, until {in_days(0)}" in told
     assert troth(*given)[0] == 1
+
+
+def test_who_wants_to_know_of_changes() -> None:
+    address = "privacy@customer.example"
+    assert "can be subscribed to without being on a list" in lines("recipient", "subscribers")
+    assert "from now on" in lines("recipient", "subscribe", address, "--staff", "mary")
+    assert re.search(rf"{address}, since .*, by mary", lines("recipient", "subscribers"))
+    assert "told of changes already" in refusal("recipient", "subscribe", address)
+    assert "told no longer" in lines("recipient", "unsubscribe", address)
+    assert "is not told of changes" in refusal("recipient", "unsubscribe", address)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -68,9 +69,11 @@ class WebApp:
         tls: bool = False,
         callers: Callers | None = None,
         teller: Teller | None = None,
+        subscribers: Callable[[], int] | None = None,
         files: Files | None = None,
     ) -> None:
         self.teller = teller
+        self.subscribers = subscribers
         self.files = files
         self.callers = callers
         self._decisions = decisions
@@ -204,7 +207,7 @@ def make_app(
         index = ChoiceIndex(people, point)
         index.follow()
         choices = ChoicePages(Desk(people, point, log, clock_of_pages, post, site, published, vault, terms))
-    gates, teller, made = None, None, None
+    gates, teller, made, subscribers = None, None, None, None
     if vault is not None and index is not None and callers is not None:
         if post is not None:
             from troth.accountability.telling import Teller  # noqa: PLC0415 - likewise
@@ -212,12 +215,19 @@ def make_app(
 
             page = f"{(site or public_url or 'http://localhost').rstrip('/')}/choices"
             teller = Teller(vault, point, index, terms or Terms(), post, page)
+            from troth.conditions import Register  # noqa: PLC0415 - likewise
+            from troth.web.recipients.subscribing import Subscriptions  # noqa: PLC0415 - likewise
+
+            subscriptions = Subscriptions(vault.people, Register(vault.store, policy))
+            subscribers = partial(subscriptions.run, post, page.removesuffix("/choices"))
         from troth.web.mail.desk import MailDesk, MailPlace  # noqa: PLC0415 - likewise
+        from troth.web.mail.pages import MailPages  # noqa: PLC0415 - likewise
         from troth.web.v1.app import Gates  # noqa: PLC0415 - likewise
         from troth.web.v1.desk import GateDesk  # noqa: PLC0415 - likewise
 
         office = MailDesk(vault.people, point, mail or MailPlace(site=site or public_url or "http://localhost"))
         gates = Gates(GateDesk(vault, point, index, callers, terms), office)
+        mounts.append(Mount(MailPages.takes, MailPages(office, callers, clock_of_pages, published)))
         if files is not None:
             from troth.web.v1.filing import file_routes  # noqa: PLC0415 - likewise
 
@@ -248,5 +258,6 @@ def make_app(
         tls=tls,
         callers=callers,
         teller=teller,
+        subscribers=subscribers,
         files=made,
     )

@@ -131,6 +131,7 @@ class LiveApp:
             Counts(self._vault.store).record()
             self._share()
             self._pass_on()
+            self._tell_subscribers()
             self._make_files()
             self._tell()
         latest = self._log.latest()
@@ -174,6 +175,15 @@ class LiveApp:
             sharing.resume()
         except Exception:
             log_.exception("A disclosure could not go on; it is tried again.")
+
+    def _tell_subscribers(self) -> None:
+        """Mail those who want to know what changed in the list of recipients."""
+        if self._app.subscribers is None:
+            return
+        try:
+            self._app.subscribers()
+        except Exception:
+            log_.exception("Subscribers to the list of recipients could not be told; it is tried again.")
 
     def _pass_on(self) -> None:
         """Pass on to recipients what follows people. What fails is tried again, and keeps nothing else from going."""

@@ -1,7 +1,7 @@
 """What every test can count on: named components, a browser, both databases, Hypothesis set for where it runs.
 
-A test marked `browser`, `postgres`, `java`, `swaks` or `gpg` needs a program that is not a Python package. Where it is
-missing the test is skipped, and the end of the run says so; with TROTH_REQUIRE_ALL=1 it fails instead, and so does any
+A test marked `browser`, `postgres`, `java`, `node`, `swaks` or `gpg` needs a program that is not a Python package. Where
+it is missing the test is skipped, and the end of the run says so; with TROTH_REQUIRE_ALL=1 it fails instead, and so does any
 other skip, because there nothing may be left out.
 """
 
@@ -34,6 +34,7 @@ COMPONENTS: dict[str, tuple[Callable[[], str | None], str]] = {
     "browser": (lambda: shutil.which("chromium"), "chromium"),
     "postgres": (find_initdb, "postgresql"),
     "java": (lambda: shutil.which("java"), "default-jre-headless"),
+    "node": (lambda: shutil.which("node"), "nodejs"),
     "swaks": (lambda: shutil.which("swaks"), "swaks"),
     "gpg": (lambda: shutil.which("gpg-agent") and shutil.which("gpg"), "gnupg"),
 }

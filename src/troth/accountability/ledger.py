@@ -19,6 +19,7 @@ from sqlalchemy import bindparam, func, select
 
 from troth.accountability.errors import CaseError
 from troth.record import canonical
+from troth.record.cases import said_of
 from troth.record.commitment import commit, new_event, new_salt
 from troth.record.kinds import make_entry, read_entry
 from troth.record.log import append
@@ -140,7 +141,7 @@ class Ledger(Generic[S]):
         text = canonical.encode(msgspec.to_builtins(said)).decode()
         salt, event = new_salt(self.random), new_event(self.random)
         committed = people.commitment if people is not None else None
-        values = _values(self.sort, subject, what, text, committed, staff, act)
+        values = said_of(self.sort, subject, what, text, committed, staff, act)
         leaf = append(unit, make_entry("case", event, unit.at, values, salt))
         unit.change(
             ADD,
@@ -195,7 +196,7 @@ def contradictions(store: Store, acts: Mapping[str, tuple[str, str]]) -> list[st
                 found.append(f"{name} has no entry in the record.")
                 continue
             salt = bytes(row.salt)
-            values = _values(row.sort, row.subject, row.what, row.said, row.people, row.staff, row.act)
+            values = said_of(row.sort, row.subject, row.what, row.said, row.people, row.staff, row.act)
             expected = {"kind": "case", "event": row.event}
             expected |= {field: commit(salt, field, value) for field, value in values.items()}
             entry = _entry(row.entry)
@@ -225,14 +226,6 @@ def _entry(data: bytes) -> dict[str, object]:
         return read_entry(bytes(data))
     except ValueError:
         return {}
-
-
-def _values(  # noqa: PLR0917
-    sort: str, subject: str, what: str, said: str, people: str | None, staff: str | None, act: str | None
-) -> dict[str, object]:
-    """What the entry of a fact commits to."""
-    told = {"sort": sort, "subject": subject, "what": what, "said": said, "people": people, "staff": staff}
-    return {"said": told, "act": act or ""}
 
 
 class _Row:

@@ -17,6 +17,8 @@ from troth.gates.share.disclosure import ADD, Disclosure, Outcome, row_of, writt
 from troth.gates.share.lines import Line, bound_to, commit_line, root_of, said_of
 from troth.gates.share.queue import Queue
 from troth.people.changes import Scribe
+from troth.record import canonical
+from troth.record.cases import enter_sealed, is_secret
 from troth.record.commitment import new_event
 from troth.record.kinds import make_entry
 from troth.record.log import append
@@ -125,7 +127,10 @@ def write_batch(unit: Unit, one: Disclosure, batch: Batch, queue: Queue | None) 
         "statements": dict(batch.statements), "persons": len(batch.lines), "values": batch.released,
         "root": root.hex(),
     }  # fmt: skip
-    leaf = append(unit, make_entry("disclosed", batch.event, unit.at, values))
+    if is_secret(one.under):  # the record is public, and nobody may be told that there was anything
+        leaf = enter_sealed(unit, "disclosed", one.id, "batch", canonical.encode(values).decode())
+    else:
+        leaf = append(unit, make_entry("disclosed", batch.event, unit.at, values))
     unit.change(
         ADD_BATCH,
         {

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import http.client
 import socket
 import threading
@@ -24,6 +25,7 @@ import troth
 from troth.conditions import Register
 from troth.conditions.facts import Contract, Profile, Terminated
 from troth.gates.collect import Submission
+from troth.gates.delivery.deliveries import Deliveries
 from troth.gates.delivery.endpoints import Endpoints
 from troth.gates.share.files import fetching
 from troth.gates.share.files.files import Files
@@ -330,6 +332,40 @@ def test_a_recipient_with_a_key_of_its_own_signs_with_that(at: Served) -> None:
     signature = base64.b64encode(key.sign(signed_content("req_1", stamp, path.rpartition("/")[2]))).decode()
     headers = {"webhook-id": "req_1", "webhook-timestamp": stamp, "webhook-signature": f"v1a,{signature}"}
     assert at.get(path, None, **headers).status_code == 200
+
+
+def test_the_recipient_acknowledges_what_it_fetched(at: Served) -> None:
+    _, path = at.made()
+    assert "troth-delivery" not in at.get(path).headers, "without an endpoint nothing could verify it"
+    _, secret = at.endpoints.add(FIRM, "https://firm.example/hook", by="mary")
+    id, path = at.made("eve")
+    answer = at.get(path)
+    delivery, digest = answer.headers["troth-delivery"], hashlib.sha256(answer.content).hexdigest()
+    raw = base64.b64decode(secret.removeprefix("whsec_"))
+
+    def acknowledge(digest: str, key: bytes) -> int:
+        content = f"troth-acknowledgement\n{delivery}\n{digest}".encode()
+        signature = f"v1,{base64.b64encode(hmac.digest(key, content, 'sha256')).decode()}"
+        said = {"acknowledged": delivery, "digest": digest, "signature": signature}
+        return httpx.post(f"{at.url}/v1/acknowledgements", json=said, trust_env=False).status_code
+
+    assert acknowledge(digest, b"x" * 32) != 200
+    assert acknowledge("0" * 64, raw) != 200
+    assert at.entries("acknowledged") == []
+    assert acknowledge(digest, raw) == 200
+    assert acknowledge(digest, raw) == 200
+    (entry,) = at.entries("acknowledged")
+    assert (entry["delivery"], entry["recipient"], entry["digest"]) == (delivery, FIRM, at.row(id).sha256)
+
+
+def test_an_acknowledgement_that_does_not_come_is_late(at: Served) -> None:
+    at.endpoints.add(FIRM, "https://firm.example/hook", by="mary")
+    _, path = at.made()
+    delivery = at.get(path).headers["troth-delivery"]
+    deliveries = Deliveries(at.log.store)
+    assert [one.id for one in deliveries.overdue()] == []
+    at.clock.now += timedelta(days=4)
+    assert [one.id for one in deliveries.overdue()] == [delivery]
 
 
 # --- while the server runs --------------------------------------------------------------------------------------------

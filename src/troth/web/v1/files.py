@@ -19,6 +19,7 @@ from troth.gates.share.files.encrypting import SUFFIXES
 from troth.gates.share.files.fetching import Fetch, FetchError
 from troth.gates.share.files.files import Files
 from troth.gates.share.files.links import PATH
+from troth.gates.share.files.receipt import HEADER
 from troth.gates.share.files.row import Manifest
 from troth.gates.share.files.showing import Showing
 from troth.people import PeopleError
@@ -105,6 +106,8 @@ async def _stream(fetch: Fetch, scope: Scope, receive: Receive, send: Send) -> N
     headers = [*_described(fetch.about), (b"content-length", b"%d" % (fetch.size - fetch.start))]
     if fetch.ranged:
         headers.append((b"content-range", b"bytes %d-%d/%d" % (fetch.start, fetch.size - 1, fetch.size)))
+    if fetch.delivery is not None:
+        headers.append((HEADER.encode(), fetch.delivery.encode()))
     gone = asyncio.ensure_future(_gone(receive))
     try:
         await _start(send, scope, 206 if fetch.ranged else 200, headers)

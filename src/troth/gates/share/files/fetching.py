@@ -17,6 +17,7 @@ from typing import Literal, cast
 from troth.gates.share.files.freshness import Freshness
 from troth.gates.share.files.links import Link, Links, begin, end_all, use
 from troth.gates.share.files.making import STOP
+from troth.gates.share.files.receipt import delivery_of, endpoint_of, expect
 from troth.gates.share.files.recipient_keys import RecipientKeys
 from troth.gates.share.files.row import ONE, FileRow, Manifest, again, change, end, read_row, row_in
 from troth.gates.share.files.source import Source
@@ -137,6 +138,7 @@ class Fetching:
 
     def _begin(self, link: Link, row: FileRow, seen: int, start: int | None) -> Fetch:
         fetch = self._random(16).hex()
+        endpoint = endpoint_of(self._store, link.recipient)
 
         def work(unit: Unit) -> FileRow:
             now = row_in(unit, row.disclosure)
@@ -153,7 +155,7 @@ class Fetching:
 
         found = self._store.write(work)
         try:
-            return Fetch(self, link, found, fetch, self._folder, start)
+            return Fetch(self, link, found, fetch, self._folder, start, endpoint)
         except (FileNotFoundError, DamagedFileError):
             # Somebody deleted it, or it came to a machine that has another folder.
             self._store.write(lambda unit: again(unit, found, "gone"))
@@ -186,8 +188,11 @@ class Fetching:
 
         self._store.write(work)
 
-    def finish(self, link: Link, row: FileRow, fetch: str) -> None:
-        """Enter the download, before its last piece is handed over. FetchError: it may not end."""
+    def finish(self, link: Link, row: FileRow, fetch: str, endpoint: str | None) -> None:
+        """Enter the download, before its last piece is handed over. FetchError: it may not end.
+
+        Its acknowledgement is expected from then on, if the recipient has an `endpoint`.
+        """
 
         def work(unit: Unit) -> None:
             now = self._still_fetched(unit, row, fetch)
@@ -196,6 +201,8 @@ class Fetching:
             }  # fmt: skip
             append(unit, make_entry("file-fetched", new_event(self._random), unit.at, values))
             use(unit, link, now)
+            if endpoint is not None:
+                expect(unit, now, fetch, endpoint)
             after = {
                 "state": "fetched", "fetch": link.digest.hex(), "leased_until": None,
                 "fetched_at": to_micros(unit.at),
@@ -235,16 +242,22 @@ class Fetching:
 
 
 class Fetch:
-    """One download that was begun: what is handed over, piece by piece. Close it, whatever became of it."""
+    """One download that was begun: what is handed over, piece by piece. Close it, whatever became of it.
+
+    `delivery` is the id by which the recipient acknowledges it, if it has an endpoint.
+    """
 
     def __init__(  # noqa: PLR0917
-        self, fetching: Fetching, link: Link, row: FileRow, fetch: str | None, folder: Path, start: int | None
-    ) -> None:
+        self, fetching: Fetching, link: Link, row: FileRow, fetch: str | None, folder: Path, start: int | None,
+        endpoint: str | None = None,
+    ) -> None:  # fmt: skip
         """FileNotFoundError, DamagedFileError: the file is gone, or it has another size than when it was made."""
         self._fetching = fetching
         self._link = link
         self._row = row
         self._fetch = fetch
+        self._endpoint = endpoint
+        self.delivery = None if fetch is None or endpoint is None else delivery_of(fetch)
         self._heard = fetching._store.clock()
         self.size = row.size or 0
         self.start = start or 0
@@ -271,7 +284,7 @@ class Fetch:
             position += len(piece)
             if self._fetch is not None:
                 if position == self.size:
-                    self._fetching.finish(self._link, self._row, self._fetch)
+                    self._fetching.finish(self._link, self._row, self._fetch, self._endpoint)
                     self._fetch = None
                 elif self._fetching._store.clock() - self._heard > LEASE / 6:
                     self._fetching.heard(self._row, self._fetch)

@@ -366,6 +366,19 @@ def test_the_public_record_tells_nothing_of_a_request(house: House) -> None:
     assert contradictions(house.store) == []
 
 
+def test_what_stays_in_the_end_is_sealed_too(small: House) -> None:
+    small.person("ann")
+    one = small.request("ann", gag=Gag(basis="b"))
+    small.approved(one.id)
+    _, shared = small.desk.release(small.staff["dora"], one.id, small.sharing)
+    small.desk.do(small.staff["cara"], one.id, Closed())
+    assert small.sharing.contents(shared.id, 1).persons == ()
+    with small.store.read() as connection:
+        entry = connection.execute(text('SELECT entry FROM leaves ORDER BY "index" DESC LIMIT 1')).scalar_one()
+    assert read_entry(bytes(entry))["kind"] == "case"
+    assert contradictions(small.store) == []
+
+
 def test_what_was_altered_is_found(small: House) -> None:
     small.person("ann")
     one = small.request("ann")

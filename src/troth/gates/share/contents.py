@@ -20,6 +20,8 @@ from troth.gates.share.deciding import Deciding, Living
 from troth.gates.share.disclosure import ONE, Disclosure, read_disclosure
 from troth.gates.share.wanted import Contents, Leaving
 from troth.people.errors import UnknownPersonError
+from troth.record import canonical
+from troth.record.cases import enter_sealed, is_secret
 from troth.record.commitment import new_event
 from troth.record.kinds import make_entry
 from troth.record.log import append
@@ -188,7 +190,10 @@ def _note(
         )  # fmt: skip
     if persons:
         values: dict[str, object] = {"disclosure": one.id, "batch": batch, "persons": persons, "why": why}
-        append(unit, make_entry("withheld", new_event(), unit.at, values))
+        if is_secret(one.under):
+            enter_sealed(unit, "disclosed", one.id, "withheld", canonical.encode(values).decode())
+        else:
+            append(unit, make_entry("withheld", new_event(), unit.at, values))
     return all_of_it
 
 

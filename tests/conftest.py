@@ -1,8 +1,8 @@
 """What every test can count on: named components, a browser, both databases, Hypothesis set for where it runs.
 
-A test marked `browser`, `postgres`, `java`, `node`, `swaks` or `gpg` needs a program that is not a Python package. Where
-it is missing the test is skipped, and the end of the run says so; with TROTH_REQUIRE_ALL=1 it fails instead, and so does
-any other skip, because there nothing may be left out.
+A test marked `browser`, `postgres`, `java`, `node`, `swaks` or `gpg` needs a program that is not a Python package.
+Where it is missing the test is skipped, and the end of the run says so; with TROTH_REQUIRE_ALL=1 it fails instead, and
+so does any other skip, because there nothing may be left out.
 """
 
 import os

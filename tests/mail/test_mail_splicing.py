@@ -225,6 +225,11 @@ DOCUMENTS = {
     "x < y </ z <1> |</body>": "less-than signs",
     "<bodyx></bodyx>|</body>": "a longer name",
     "<SCRIPT></body></Script></scripts>x|</body>": "names in any case",
+    '<div style="display:none">a<div>b</div></div><p>x</p>|</body>': "a hidden line that is closed",
+    "<details><div hidden></details>x|</body>": "what is hidden within what is closed",
+    "<p hidden>a<p>x|</body>": "a hidden paragraph, which the next one closes",
+    "<img hidden>x|</body><div hidden>": "what has no end, and what is behind",
+    "<table><tr><td style='display:none'>a<td>x</table>|</body>": "a hidden cell",
 }
 
 
@@ -261,6 +266,27 @@ HIDING = {
     "<body>x<? ": "a comment",
     "<body>x<noembed></body>": "<noembed>",
 }
+
+
+OPEN = {
+    "<body><div style='display: none'>x</body>": "div",
+    "<body><div style='DISPLAY:NONE !important'><div>x</div></body>": "div",
+    "<body><span hidden>x<b>y</b></body>": "span",
+    "<body hidden>x</body>": "body",
+    '<html style="visibility:hidden"><body>x</body></html>': "html",
+    "<div style='opacity:0'>x": "div",
+    "<section style='max-height:0;overflow:hidden'>x</body>": "section",
+    "<details>x</body>": "details",
+    "<dialog><div>x</div></body>": "dialog",
+    "<select>x</body>": "select",
+    "<video></div></body>": "video",
+    "<frameset><frame></frameset><frameset>": "frameset",
+}
+
+
+@pytest.mark.parametrize("document", OPEN)
+def test_html_that_leaves_open_what_hides_is_refused(document: str) -> None:
+    assert f"leaves <{OPEN[document]}> open" in refused(html(document + "\n")).text
 
 
 @pytest.mark.parametrize("document", HIDING)

@@ -19,6 +19,21 @@ _LANG = re.compile(rb"\slang\s*=\s*[\"']?([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*)",
 _RAW = frozenset(
     (b"script", b"style", b"title", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes", b"template", b"plaintext")
 )
+# What stands in these is hidden, or shown only where the element itself cannot be.
+_HIDE = frozenset(
+    (b"details", b"dialog", b"select", b"datalist", b"object", b"video", b"audio", b"canvas", b"frameset", b"math")
+)
+# These have no end tag, or none that is asked for, so nothing says where what they hide ends: at the next of them.
+_ENDLESS = (
+    "area br col embed hr img input link meta source track wbr "
+    "p li dt dd td th tr tbody thead tfoot caption colgroup option"
+)
+_NO_END = frozenset(_ENDLESS.encode().split())
+_STYLED = re.compile(
+    rb"\shidden(?=[\s=>/])"
+    rb"|display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0*\.?0*\s*[;!\"'>]|max-height\s*:\s*0",
+    re.I,
+)
 # The states of ISO-2022 in which bytes are not ASCII, however they look.
 _SHIFTED = re.compile(rb"\x1b(?:\$[@B]|\$\([@-~]|\([^BJ]|\.[@-~]|N)[^\x1b]*")
 
@@ -26,12 +41,13 @@ _SHIFTED = re.compile(rb"\x1b(?:\$[@B]|\$\([@-~]|\([^BJ]|\.[@-~]|N)[^\x1b]*")
 def place(document: bytes) -> int:
     """The offset at which something added is seen: before `</body>`, else before `</html>`, else at the end.
 
-    MailError 550 5.7.1: the document ends within a comment, a tag or a script, which would swallow what is added.
+    MailError 550 5.7.1: the document ends within a comment, a tag or a script, which would swallow what is added, or
+    leaves an element open there that hides it.
     """
     if b"\x1b" in document:
         document = _SHIFTED.sub(lambda found: b" " * len(found[0]), document)
-    body: int | None = None
-    html: int | None = None
+    hiding = _Hiding()
+    ends: dict[bytes, tuple[int, bytes]] = {}  # of body and html, with what hides there
     at, size = 0, len(document)
     while at < size:
         match = _BEGIN.search(document, at)
@@ -39,21 +55,44 @@ def place(document: bytes) -> int:
             break
         end = _end(document, match)
         if end is None:
-            if body is not None or html is not None:
+            if ends:
                 break
             raise MailError(
                 550, "5.7.1", f"The HTML ends within {_what(match)}, so an opt-out in it could not be seen."
             )
-        if match["close"]:
-            name = match["name"].lower()
-            if name == b"body":
-                body = match.start()
-            elif name == b"html":
-                html = match.start()
+        name = (match["name"] or b"").lower()
+        if match["close"] and name in (b"body", b"html"):
+            ends[name] = (match.start(), hiding.by)
+        elif name:
+            hiding.take(name, document[match.end() : end], close=bool(match["close"]))
         at = end
-    if body is not None:
-        return body
-    return html if html is not None else size
+    where, by = ends.get(b"body") or ends.get(b"html") or (size, hiding.by)
+    if by:
+        text = (
+            f"The HTML leaves <{by[:20].decode('ascii', 'replace')}> open, which hides what follows, and so an opt-out."
+        )
+        raise MailError(550, "5.7.1", text)
+    return where
+
+
+class _Hiding:
+    """The outermost element that is open and hides what is in it: its name, and how many of that name are open."""
+
+    __slots__ = ("by", "open")
+
+    def __init__(self) -> None:
+        self.by = b""
+        self.open = 0
+
+    def take(self, name: bytes, tag: bytes, *, close: bool) -> None:
+        """Take in a tag."""
+        if self.by:
+            if name == self.by:
+                self.open += -1 if close else 1
+                if self.open == 0:
+                    self.by = b""
+        elif not close and (name in _HIDE or (name not in _NO_END and _STYLED.search(tag))):
+            self.by, self.open = name, 1
 
 
 def language(document: bytes) -> str | None:

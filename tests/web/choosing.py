@@ -22,6 +22,7 @@ from troth.web.app import WebApp, make_app
 from troth.web.choices.mail import FolderPost
 from troth.web.demonstration import Demonstration
 from troth.web.headers import App
+from troth.web.mail.desk import MailPlace
 
 FLAGSHIP = troth.Policy.read(EXAMPLE)
 ANN = Identifier("email", "ann@example.org")
@@ -75,7 +76,9 @@ class Choosing(msgspec.Struct):
 
 
 @contextmanager
-def choosing(folder: Path, policy: Policy = FLAGSHIP, clock: Clock | None = None) -> Iterator[Choosing]:
+def choosing(
+    folder: Path, policy: Policy = FLAGSHIP, clock: Clock | None = None, mail: MailPlace | None = None
+) -> Iterator[Choosing]:
     """Serve a policy with its people from a store in a folder, and the example of a covered site beside it."""
     clock = clock or Clock()
     with open_store(f"sqlite:///{folder / 'troth.db'}", create=True, clock=clock) as store:
@@ -84,7 +87,8 @@ def choosing(folder: Path, policy: Policy = FLAGSHIP, clock: Clock | None = None
         log.sign()
         people = open_people(store, folder / "keys", policy)
         vault = open_vault(store, people)
-        app = make_app(policy, clock=clock, log=log, people=people, post=FolderPost(folder / "mail"), vault=vault)
+        post = FolderPost(folder / "mail")
+        app = make_app(policy, clock=clock, log=log, people=people, post=post, vault=vault, mail=mail)
         pages: dict[str, tuple[str, str]] = {}
         try:
             with running(served(app, people, pages)) as url:

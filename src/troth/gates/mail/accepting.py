@@ -37,7 +37,7 @@ from troth.store import Unit
 from troth.store.schema import to_micros
 
 T = TypeVar("T")
-THREADS = 32  # in which messages are taken; as many share a commit
+THREADS = 2  # in which messages are read, decided and signed; more would only take turns
 Keys = Callable[[str], Sequence[SigningKey]]
 
 
@@ -96,7 +96,8 @@ class Accepting:
     async def accept(self, stream: Stream, sender: str, recipients: list[str], content: bytes, stated: Stated) -> str:
         """See Gate."""
         lease = None if self._relay is None else self._relay.lease(len(recipients))
-        text, jobs = await self._in_thread(lambda: self.take(stream, sender, recipients, content, stated, lease))
+        work = await self._in_thread(lambda: self._prepare(stream, sender, recipients, content, stated, lease))
+        text, jobs = await self._people.store.write_async(work)
         if self._relay is not None:
             if lease is not None:
                 self._relay.offer(jobs)
@@ -122,6 +123,18 @@ class Accepting:
 
         MailError: it is refused, and nothing of it was kept. StoreUnavailableError: the same; it may be tried later.
         """
+        return self._people.store.write(self._prepare(stream, sender, recipients, content, stated, lease))
+
+    def _prepare(  # noqa: PLR0917
+        self,
+        stream: Stream,
+        sender: str,
+        recipients: Sequence[str],
+        content: bytes,
+        stated: Stated,
+        lease: str | None,
+    ) -> Callable[[Unit], tuple[str, list[Job]]]:
+        """Everything about a message but the unit of work in which it is taken, which is returned."""
         mailing = self._mailing()
         message = read_message(content)
         at = self._people.store.clock()
@@ -140,7 +153,7 @@ class Accepting:
         id = self._people.scribe.random(9).hex()
         ready = self._ready(message, classified, verdicts, sender, id, stated, at)
 
-        def work(unit: Unit) -> list[Job]:
+        def work(unit: Unit) -> tuple[str, list[Job]]:
             jobs = []
             for verdict in verdicts:
                 if not verdict.allowed:
@@ -154,10 +167,9 @@ class Accepting:
                     self._queue.put(unit, parcel, state="held")
                 else:
                     jobs += self._queue.put(unit, parcel, lease=lease)
-            return jobs
+            return _told(id, verdicts, classified.held), jobs
 
-        jobs = self._people.store.write(work)
-        return _told(id, verdicts, classified.held), jobs
+        return work
 
     def _ready(  # noqa: PLR0917
         self,

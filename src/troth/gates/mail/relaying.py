@@ -1,8 +1,8 @@
 """The relay: takes what is in the queue, looks once more whether it may leave, hands it over, notes what came of it.
 
-The last look is at the newest word of the store, and comes when everything but the end of the message is said. From it
-to the end nothing of this process can come between: whoever acknowledges an opt-out here waits for that instant. So
-nothing leaves to a person after their opt-out was acknowledged, except what upstream has already.
+The last look is at the newest word of the store, and comes when everything but the end of the message is said. Whoever
+changes people in this process tells so before it is acknowledged, and after that it is looked again before the end is
+said. So nothing leaves to a person after their opt-out was acknowledged, except what upstream has already.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from troth.gates.mail.backoff import Destinations
 from troth.gates.mail.bouncing import status_of
@@ -24,10 +25,13 @@ from troth.gates.mail.conversation import LostError, Reply
 from troth.gates.mail.ending import Ending
 from troth.gates.mail.handing import Outgoing, UnavailableError, Upstream, WithheldError
 from troth.gates.mail.queue import LEASE, Job, Queue
+from troth.gates.mail.streams import StreamError
 from troth.gates.mail.verdicts import NOTICES, Verdicts
 from troth.people.errors import PeopleError
 from troth.store import StoreError, StoreUnavailableError
 
+T = TypeVar("T")
+THREADS = 2  # in which the store is read
 EVERY = 1.0  # seconds between two looks at the queue, which others fill too
 AT_ONCE = 100  # lines that are taken together
 AHEAD = 3  # times the connections of upstream: so many messages wait for one in memory
@@ -69,11 +73,13 @@ class Relay:
         self._lines = 0
         self._most = upstream.connections * AHEAD
         self._wake = asyncio.Event()
+        self._threads = ThreadPoolExecutor(THREADS, "troth-mail-relay")
         self._stopping = False
         self._pause = 0.0
         self._closed_until = 0.0
         self._instant = threading.Lock()
-        self._followed: Verdicts | None = None
+        self._changes = 0  # of people in this process, each before it is acknowledged
+        queue.people.attach(self)
 
     # --- from the side of acceptance ----------------------------------------------------------------------------------
 
@@ -92,9 +98,9 @@ class Relay:
         self._wake.set()
 
     def catch_up(self) -> None:
-        """As a follower of the people: what was about to leave has left when this returns. Does not raise."""
+        """As a follower of the people: what leaves after this returns was decided after the change. Does not raise."""
         with self._instant:
-            pass
+            self._changes += 1
 
     # --- running ------------------------------------------------------------------------------------------------------
 
@@ -117,8 +123,8 @@ class Relay:
         """Take what is due and send it; whether there was anything. With `wait` it returns when all is sent."""
         taken = False
         room = self._most - self._lines
-        if room > 0 and self._monotonic() >= self._closed_until and await asyncio.to_thread(self._queue.due):
-            jobs, lost = await asyncio.to_thread(self._queue.take, self._next_lease(), min(room, AT_ONCE))
+        if room > 0 and self._monotonic() >= self._closed_until and await self._in_thread(self._queue.due):
+            jobs, lost = await self._in_thread(partial(self._queue.take, self._next_lease(), min(room, AT_ONCE)))
             taken = bool(jobs)
             for id, _ in lost:
                 log.warning("Line %d of the queue cannot be opened and stays: was its person erased?", id)
@@ -137,10 +143,15 @@ class Relay:
             task.cancel()
         await self._upstream.close()
         self._queue.people.detach(self)
+        self._threads.shutdown(wait=False)
 
     def _next_lease(self) -> str:
         self._leases += 1
         return f"{self._worker}-{self._leases}"
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        """In one of two threads of its own: as many as there are, they take turns, and few turns are quicker."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _sleep(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -199,7 +210,7 @@ class Relay:
                 self._close(error)
                 await self._write(partial(self._ending.unavailable, jobs=left, error=error))
                 return
-            except (StoreError, PeopleError):
+            except (StoreError, PeopleError, StreamError):
                 # It cannot be decided now. The lease runs out by itself, and it is decided again.
                 await self._write(partial(self._ending.undecided, jobs=left))
                 return
@@ -250,14 +261,8 @@ class Relay:
         found: dict[int, str] = {}
         asked = [job for job in jobs if job.stream != NOTICES]
         if asked:
-            verdicts = self._verdicts()
-            if verdicts is not self._followed:
-                # After the choices that they go by: those are told of a change first, and then waits who made it.
-                self._queue.people.detach(self)
-                self._queue.people.attach(self)
-                self._followed = verdicts
             at = self._queue.store.clock()
-            outcomes = verdicts.outcomes(asked[0].stream, [job.envelope.recipient for job in asked], at)
+            outcomes = self._verdicts().outcomes(asked[0].stream, [job.envelope.recipient for job in asked], at)
             found = {job.id: reason for job, reason in zip(asked, outcomes, strict=True) if reason is not None}
         return found
 
@@ -268,21 +273,23 @@ class _LastLook:
     def __init__(self, relay: Relay, jobs: Sequence[Job]) -> None:
         self._relay = relay
         self._jobs = jobs
+        self._changes = -1
         self.held: set[int] = set()
         self.withheld: dict[int, str] = {}
 
     async def look(self) -> None:
-        """Read the newest word of the store."""
-        self.held = await asyncio.to_thread(self._read)
+        """Read the newest word of the store, and decide by it."""
+        self._changes = self._relay._changes
+        self.held, self.withheld = await self._relay._in_thread(self._read)
 
-    def _read(self) -> set[int]:
-        self._relay._verdicts().refresh()
-        return self._relay._queue.holds(self._jobs)
+    def _read(self) -> tuple[set[int], dict[int, str]]:
+        return self._relay._queue.holds(self._jobs), self._relay._allowed(self._jobs)
 
     def hand_over(self, write: Callable[[], object]) -> bool:
-        """Let it leave if all of it may."""
+        """Let it leave if all of it may. What changed since the look is looked at again, in this very instant."""
         with self._relay._instant:
-            self.withheld = self._relay._allowed(self._jobs)
+            if self._changes != self._relay._changes:
+                self.withheld = self._relay._allowed(self._jobs)
             if self.withheld or len(self.held) < len(self._jobs):
                 return False
             write()

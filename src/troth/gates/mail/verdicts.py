@@ -12,11 +12,8 @@ NOTICES = "@failure"  # the stream of messages about failures: to whom mail was 
 class Verdicts(Protocol):
     """Decides who may get mail of a stream."""
 
-    def refresh(self) -> None:
-        """Read the newest word of the store. StoreUnavailableError, StaleChoicesError: nothing can be decided now."""
-
     def outcomes(self, stream: str, addresses: Sequence[str], at: datetime) -> list[str | None]:
-        """For each address None if mail may go to it, or the reason why not. It goes by memory as far as it can.
+        """For each address None if mail may go to it, or the reason why not, by the newest word of the store.
 
-        StreamError: there is no such stream any more. StaleChoicesError, StoreUnavailableError: as `refresh`.
+        StreamError: there is no such stream any more. StoreUnavailableError: nothing can be decided now.
         """

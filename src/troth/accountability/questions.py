@@ -6,8 +6,10 @@ A question that nothing here can answer has no answer, which is never taken for 
 from __future__ import annotations
 
 from troth.accountability.claims.asking import answers, record_holds
-from troth.accountability.claims.assessing import Ask
+from troth.accountability.claims.assessing import Answer, Ask
+from troth.accountability.verifying.results import Results
 from troth.policy.history import Policy
+from troth.policy.values import write_moment
 from troth.record.log import Log
 from troth.store import Store
 
@@ -18,5 +20,12 @@ def record_questions(log: Log, policy: Policy) -> Ask:
 
 
 def safeguard_questions(store: Store) -> Ask:
-    """What the latest tests of safeguards are asked, by the terms of the vocabulary such as `tls`."""
-    return answers({})
+    """What the latest tests are asked, by their names such as `tls`: those that are not too old and could tell."""
+
+    def answer(name: str) -> Answer | None:
+        result = Results(store).latest().get(name)
+        if result is None or not result.fresh(store.clock()) or result.state == "unknown":
+            return None
+        return Answer(result.state == "passed", f"{result.sentence} Tested on {write_moment(result.at)}.")
+
+    return answer

@@ -37,6 +37,7 @@ from troth.cli import (
     subscribing,
     transfer,
     vault,
+    verify,
 )
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ app.command("up")(serve.up)
 app.command("serve")(serve.serve)
 app.command("init")(init.init)
 app.command("check")(check.check)
+app.command("verify")(verify.verify)
 app.command("decide")(decide.decide)
 app.command("diff")(diff.diff)
 app.command("notice")(notice.notice)

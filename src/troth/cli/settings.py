@@ -49,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     legal_ahead: int
     legal_review: int
     legal_bands: Mapping[str, int]
+    ports: tuple[int, ...]
 
 
 KEYS = {
@@ -71,6 +72,7 @@ KEYS = {
     "legal_ahead": "How many days people are told before anything is released by a legal request.",
     "legal_review": "Within how many days an emergency is reviewed by a second one.",
     "legal_bands": "Which legal requests are reported in ranges, and how wide: `national-security=250`, by commas.",
+    "ports": "Ports of this machine that may answer to others, by commas; `troth verify firewall` finds others.",
     "host": "The address to listen on. Loopback only until there is a service key.",
     "port": "The port to listen on.",
 }
@@ -142,7 +144,16 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
         legal_ahead=number("legal_ahead", 7, 365, "the number of days"),
         legal_review=number("legal_review", 7, 365, "the number of days"),
         legal_bands=_bands(text("legal_bands", "national-security=250")),
+        ports=_ports(text("ports", "")) if "ports" in values else (),
     )
+
+
+def _ports(text: str) -> tuple[int, ...]:
+    found = _listed(text)
+    for one in found:
+        if not one.isdigit() or not 0 < int(one) <= 65535:
+            raise SettingsError(f"`ports`: '{one}' is no port, a number from 1 to 65535.")
+    return tuple(int(one) for one in found)
 
 
 def _site(text: str) -> str:

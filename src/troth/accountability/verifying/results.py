@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import bindparam, func, select
@@ -86,6 +86,6 @@ class Results:
         return Result(leaf, one.name, one.state, sentence, unit.at)
 
 
-def _result(row: object) -> Result:
-    leaf, name, state, sentence, at = row  # type: ignore[misc] - a row of the table
+def _result(row: Any) -> Result:
+    leaf, name, state, sentence, at = row
     return Result(leaf, name, state, sentence, from_micros(at))

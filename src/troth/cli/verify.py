@@ -1,0 +1,55 @@
+"""`troth verify`: test what the promises rest on, keep the results, and put them into the record."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from troth.cli.opening import vault_in
+from troth.cli.record import opened_log
+from troth.cli.terminal import configured, fail, out
+
+_STYLES = {"passed": "green", "failed": "bold red", "unknown": "yellow"}
+
+
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEST]...", help="Tests by name (default: all of them)")
+    ] = None,
+    port: Annotated[
+        list[int] | None,
+        typer.Option("--port", help="A port of this machine that may answer to others; may be repeated"),
+    ] = None,
+) -> None:
+    """Test the record, the registers and the safeguards. Ends with 1 if a test fails.
+
+    What could not be told is `unknown`, which is never taken for kept. Example: troth verify record entries
+    """
+    from troth.accountability.verifying.run import TESTS, Place, run
+    from troth.policy.problems import nearest
+    from troth.record.published import published_policy
+
+    for name in names or ():
+        if name not in TESTS:
+            near = nearest(name, list(TESTS))
+            fail(
+                f"There is no test '{name}'.", f"Did you mean '{near}'?" if near else f"There are: {', '.join(TESTS)}."
+            )
+    with opened_log() as log:
+        policy = published_policy(log.store)
+        if policy is None:
+            fail("Nothing is published yet, so nothing is promised.", "`troth publish` publishes the policy.")
+        vault = vault_in(log.store, policy, begin=True)
+        declared = {configured().port, *configured().ports, *(port or ())}
+        found = run(Place(log, policy, vault, declared), names or None)
+        log.sign()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("test", "result", "what was found"):
+        table.add_column(heading, overflow="fold")
+    for one in found:
+        table.add_row(one.name, Text(one.state, style=_STYLES[one.state]), one.sentence)
+    out.print(table)
+    raise typer.Exit(int(any(one.state == "failed" for one in found)))

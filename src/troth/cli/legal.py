@@ -66,7 +66,7 @@ def list_(format: Annotated[Format, typer.Option(help="text for people, json for
 def show(id: Id) -> None:
     """Show a request: what it asks for, how it stands, what comes next, and every fact with who signed it."""
     from troth.accountability.errors import CaseError
-    from troth.accountability.legal.requests import LegalRequests
+    from troth.accountability.legal.requests import LegalRequests, ready
     from troth.accountability.legal.telling import due
     from troth.accountability.staff import StaffRegister
 
@@ -79,7 +79,8 @@ def show(id: Id) -> None:
         facts = [fact for fact in requests.facts() if fact.subject == id]
         names = {member.id: member.name for member in StaffRegister(store).everybody()}
         waiting = len(due(requests, one, now))
-    terms, said = terms_of(), one.received
+        terms, said = terms_of(), one.received
+        may = ready(requests, one, terms, now)
     out.print(Text.assemble((id, "bold"), ", ", (one.state, _STYLES[one.state] or "bold")))
     gag = one.gag
     for label, value in (
@@ -95,7 +96,7 @@ def show(id: Id) -> None:
         ("ends", day(said.ends)),
         ("gag", f"{'until ' + day(gag.until) if gag.until else 'until it is lifted'}, by {gag.basis}" if gag else None),
         ("to be told", str(waiting) if waiting else None),
-        ("release", one.releasable(terms, now) or "may be done"),
+        ("release", one.releasable(terms, now) or f"of {may} persons now"),
     ):
         if value:
             out.print(f"  {label}: {value}")

@@ -7,10 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
+from troth.accountability import notices
 from troth.accountability.errors import CaseError
 from troth.accountability.ledger import Fact, Ledger
 from troth.accountability.legal.facts import WHATS, Said
 from troth.accountability.legal.standing import RequestStanding, standing
+from troth.accountability.terms import Terms
 from troth.policy.problems import nearest
 from troth.store import Store
 from troth.store.schema import disclosures
@@ -45,6 +47,17 @@ class LegalRequests:
                 "`troth legal list` has all."
             )
         return known[id]
+
+
+def ready(requests: LegalRequests, one: RequestStanding, terms: Terms, at: datetime) -> int:
+    """Of how many persons something may be released by a request at a moment, as far as they had to be told before."""
+    if one.releasable(terms, at) is not None:
+        return 0
+    persons = requests.ledger.persons(one.id)
+    if one.gagged(at) or one.emergency is not None:
+        return len(set(persons.values()))
+    told, ahead = notices.told(requests.store, one.id), one.ahead(terms)
+    return len({now for id, now in persons.items() if id in told and told[id] + ahead <= at})
 
 
 def hidden(store: Store, ids: Iterable[str], at: datetime) -> frozenset[str]:

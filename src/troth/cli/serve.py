@@ -122,6 +122,8 @@ def _serve(
                 out.print(
                     Text.assemble("  a covered site  ", (address, "bold underline"), "  with the banner, as an example")
                 )
+        if people:
+            out.print(Text.assemble("  the mail        ", f"{url}/mail", "  (for staff, on this machine)"))
         if taken:
             out.print(Text.assemble("  mail is taken   ", ", ".join(taken), "  (SMTP, by a credential of a stream)"))
             if "://" not in configuration.relay:

@@ -158,7 +158,7 @@ class MailPages:
         return self._shown(where, stem, preview)
 
     def _shown(self, where: str, name: str, preview: Preview) -> Response[bytes]:
-        shown = {"name": name, "where": where, "one": preview, "text": _lines(preview.text)}
+        shown: dict[str, Any] = {"name": name, "where": where, "one": preview, "text": _lines(preview.text)}
         return self._page("message.html", f"mail/{where}/{name}", **shown)
 
     def _raw(self, where: str, name: str) -> bytes | None:

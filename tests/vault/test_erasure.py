@@ -29,7 +29,16 @@ from troth.record.verification import verify_record
 from troth.store import StoreUnavailableError, Unit, open_store
 from troth.store import store as store_module
 from troth.store.backup import backup, restore
-from troth.store.schema import case_facts, case_persons, metadata, notices
+from troth.store.schema import (
+    case_facts,
+    case_persons,
+    disclosed,
+    disclosure_waiting,
+    follow_ups,
+    metadata,
+    notices,
+    recipient_subscriptions,
+)
 from troth.store.scrub import scrub
 from troth.vault import Vault, open_vault
 from troth.vault import vault as vault_module
@@ -87,6 +96,31 @@ def on_its_way(vault: Vault, person: str) -> list[bytes]:
     return [bytes(row.envelope) for row in rows] + [bytes(row.sealed) for row in rows if row.id not in shared]
 
 
+def received(vault: Vault, person: str, address: str) -> list[bytes]:
+    """What a recipient received of somebody and was told since, and that somebody is mailed of changes in the list."""
+    leaf, blind = int(person[:7], 16), vault.people.key.blind(Identifier("email", address))
+    line = {"leaf": leaf, "position": 0, "disclosure": "d", "recipient": "r", "purpose": "p", "person": person,
+            "pseudonym": person[:8], "data": "[]", "statements": "[]", "version": "v", "at": 1, "withheld": None,
+            "withheld_at": None, "commitment": b"c", "opening": person.encode(), "erased_leaf": None}  # fmt: skip
+    told = dict.fromkeys(column.name for column in follow_ups.columns) | {
+        "id": person[:8], "kind": "opt-out", "recipient": "r", "person": person, "pseudonym": person[:8], "source": 1,
+        "made_at": 1, "state": "sent", "created_at": 1, "due_at": 1}  # fmt: skip
+    mailed = {"id": person[:8], "address": address, "blind": blind, "told_leaf": 1, "told_at": 1, "failures": 0,
+              "next_at": 1, "created_at": 1, "created_by": "b"}  # fmt: skip
+
+    def work(unit: Unit) -> None:
+        unit.change(disclosed.insert().values(line))
+        unit.change(disclosure_waiting.insert().values(disclosure=person[:8], position=0, person=person))
+        unit.change(follow_ups.insert().values(told))
+        unit.change(recipient_subscriptions.insert().values(mailed))
+
+    with vault.store.read() as connection:
+        there = connection.execute(text("SELECT 1 FROM disclosed WHERE leaf = :leaf"), {"leaf": leaf}).first()
+    if there is None:
+        vault.store.write(work)
+    return [person.encode(), address.encode(), blind]
+
+
 def live(vault: Vault, who: Identifier = ANN, browser: Identifier = BROWSER) -> tuple[str, list[bytes]]:
     """Everything that somebody can do; the id, and what must be found nowhere once they are erased."""
     people = vault.people
@@ -101,6 +135,9 @@ def live(vault: Vault, who: Identifier = ANN, browser: Identifier = BROWSER) -> 
     id = people.find(who)
     assert id is not None
     case, mail = in_a_case(vault, id), on_its_way(vault, id)
+    address = who.value if who.kind == "email" else f"{who.value.replace(' ', '-')}@example.org"
+    people.link(id, Identifier("email", address))
+    mail += received(vault, id, address)[1:]
     with vault.store.read() as connection:
         rows = connection.execute(
             text("SELECT id, sealing_key FROM persons WHERE id = :id OR merged_into = :id"), {"id": id}
@@ -223,19 +260,19 @@ def test_no_row_names_the_person(vault: Vault) -> None:
 def test_the_erasure_is_proven_and_its_proof_kept_nowhere(vault: Vault, tmp_path: Path) -> None:
     ann, _ = live(vault)
     bob, _ = live(vault, account("bob"), Identifier("cookie", "bobs"))
-    (erased,) = vault.erase([ANN, account("bob"), ann], staff="mary", reason="asked").entries
+    (erased,) = vault.erase([ANN, account("bob"), ann], staff="mary", reason="as she wrote").entries
     entry = RecordReader(vault.store).entry(erased.leaf)
     assert entry is not None
     body = read_entry(entry)
     assert (body["kind"], body["persons"]) == ("erased", 2)
     assert opens(erased.opening, body)
     said = erased.opening.values["erasure"]
-    assert (said["staff"], said["reason"]) == ("mary", "asked")
+    assert (said["staff"], said["reason"]) == ("mary", "as she wrote")
     assert {ann, bob} < set(said["ids"]) == set(erased.ids)
     assert len(erased.ids) == 4  # their browsers had been persons of their own
     with pytest.raises(UnknownPersonError):
         opening_of(vault.people, erased.leaf)
-    assert found_in([erased.opening.salt, erased.opening.salt.hex().encode(), b"asked", b"mary"], tmp_path) == []
+    assert found_in([erased.opening.salt, erased.opening.salt.hex().encode(), b"as she wrote", b"mary"], tmp_path) == []
 
 
 def test_who_is_erased_is_no_more(vault: Vault) -> None:

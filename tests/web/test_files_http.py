@@ -41,6 +41,7 @@ from troth.vault import open_vault
 from troth.web.app import WebApp, make_app
 from troth.web.choices.mail import FolderPost
 from troth.web.live import LiveApp
+from troth.web.v1 import files as routes
 
 FLAGSHIP = troth.Policy.read(EXAMPLE)
 FIRM, OTHER = "marketing-agency", "mail-service"
@@ -234,7 +235,7 @@ def test_ranges(at: Served) -> None:
 def test_another_fetch_at_the_same_time_is_refused_and_one_that_hung_up_is_gone_on_with(
     at: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "PIECE", 200)
+    monkeypatch.setattr(fetching, "PIECE", 50)
     id, path = at.made()
     row = at.row(id)
     first = threading.Event()
@@ -248,6 +249,14 @@ def test_another_fetch_at_the_same_time_is_refused_and_one_that_hung_up_is_gone_
                 first.set()
                 assert going.wait(20)
 
+    noticed = threading.Event()
+    waiting = routes._gone
+
+    async def gone(receive) -> None:
+        await waiting(receive)
+        noticed.set()
+
+    monkeypatch.setattr(routes, "_gone", gone)
     monkeypatch.setattr(fetching.Fetch, "pieces", slowly)
     with socket.create_connection(at.url.removeprefix("http://").split(":")) as connection:
         request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {at.secrets[FIRM]}\r\n\r\n"
@@ -256,6 +265,7 @@ def test_another_fetch_at_the_same_time_is_refused_and_one_that_hung_up_is_gone_
         second = at.get(path)
         assert (second.status_code, second.json()["error"]) == (409, "being-fetched")
         assert int(second.headers["retry-after"]) > 0
+    assert noticed.wait(20)
     going.set()
     monkeypatch.setattr(fetching.Fetch, "pieces", pieces)
     deadline = threading.Event()

@@ -209,6 +209,11 @@ def test_no_field_that_counts_can_be_added_to_a_signed_mail(name: str, top: bool
     assert verified(changed) == [False, False]
 
 
+def test_of_fields_that_are_there_twice_the_last_is_signed_first() -> None:
+    raw = simple("Hello\n", "List-Help: <https://a.example.org>", "List-Help: <https://b.example.org>")
+    assert verified(signed(raw)) == [True, True]
+
+
 def test_a_mail_without_a_body_verifies() -> None:
     raw = b"From: a@example.org\r\nSubject: x\r\n"
     assert verified(signed(raw)) == verified(signed(raw) + b"\r\n") == [True, True]

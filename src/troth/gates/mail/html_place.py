@@ -29,6 +29,11 @@ _ENDLESS = (
     "p li dt dd td th tr tbody thead tfoot caption colgroup option"
 )
 _NO_END = frozenset(_ENDLESS.encode().split())
+_BARRIERS = frozenset(b"table object marquee applet select math svg button".split())  # end tags outside do not reach in
+_BLOCKS = frozenset(
+    b"address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer header "
+    b"hgroup main menu nav ol pre search section summary ul".split()
+)
 _STYLED = re.compile(
     rb"\shidden(?=[\s=>/])"
     rb"|display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0*\.?0*\s*[;!\"'>]|max-height\s*:\s*0",
@@ -76,23 +81,33 @@ def place(document: bytes) -> int:
 
 
 class _Hiding:
-    """The outermost element that is open and hides what is in it: its name, and how many of that name are open."""
+    """The outermost element that is open and hides what is in it, and what is open within.
 
-    __slots__ = ("by", "open")
+    Its end tag ends it only where a reader of HTML takes it for that (section 13.2.6.4.7): not from within a table, and
+    of an element that is no block not while anything within is open. In doubt it goes on hiding, and is refused.
+    """
+
+    __slots__ = ("by", "within")
 
     def __init__(self) -> None:
         self.by = b""
-        self.open = 0
+        self.within: list[bytes] = []
 
     def take(self, name: bytes, tag: bytes, *, close: bool) -> None:
         """Take in a tag."""
-        if self.by:
-            if name == self.by:
-                self.open += -1 if close else 1
-                if self.open == 0:
-                    self.by = b""
-        elif not close and (name in _HIDE or (name not in _NO_END and _STYLED.search(tag))):
-            self.by, self.open = name, 1
+        if not self.by:
+            if not close and (name in _HIDE or (name not in _NO_END and _STYLED.search(tag))):
+                self.by = name
+        elif not close:
+            if name not in _NO_END:
+                self.within.append(name)
+        elif name in self.within:
+            at = len(self.within) - 1 - self.within[::-1].index(name)
+            inner = self.within[at + 1 :]
+            if name in _BARRIERS or not (_BARRIERS.intersection(inner) or (inner and name not in _BLOCKS)):
+                del self.within[at:]
+        elif name == self.by and not (self.within and name not in _BLOCKS) and not _BARRIERS.intersection(self.within):
+            self.by, self.within = b"", []
 
 
 def language(document: bytes) -> str | None:

@@ -21,6 +21,7 @@ from troth.gates.mail.submission import Stated
 from troth.gates.scope import Scope
 from troth.gates.services import ServiceKeys
 from troth.people import Identifier
+from troth.web.choices.centre import VISIT
 from troth.web.mail.desk import MailPlace
 from troth.web.mail.preview import Pasted, read_preview
 
@@ -192,6 +193,27 @@ def test_a_message_is_read_within_bounds() -> None:
     pasted = Pasted(2)
     first, *_ = [pasted.keep(b"%d" % number) for number in range(3)]
     assert pasted.get(first) is None
+
+
+# --- on the page of the person ----------------------------------------------------------------------------------------
+
+
+def test_a_person_sees_their_mail_and_what_was_kept_back(served: Choosing, client: httpx.Client) -> None:
+    def page(address: str) -> str:
+        person = served.people.find(Identifier("email", address))
+        assert person is not None
+        return client.get(f"/choices/{served.passes.choices(person, served.clock.now + VISIT)}").text
+
+    ann, bob = page("ann@example.org"), page("bob@example.org")
+    assert re.search(r"Newsletter</h3>\s*<p>On 1 May 2026[^<]*: on its way", ann)
+    assert re.search(r"Newsletter</h3>\s*<p>On 1 May 2026[^<]*: kept back, since you refused", bob)
+    assert re.search(r"Account</h3>\s*<p>2 messages", bob)
+    assert "bob@example.org" not in bob
+    nobody = Identifier("email", "nobody@example.org")
+    served.people.know(nobody)
+    assert "Mail to you" not in page("nobody@example.org")
+    served.people.link(nobody, Identifier("email", "eve@example.org"))  # what was hers before is theirs
+    assert "Newsletter</h3>" in page("nobody@example.org")
 
 
 # --- in a browser -----------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from troth.people.passes import Pass
 from troth.web.choices.desk import Desk
 from troth.web.choices.forms import FormError, chosen, read_form
 from troth.web.choices.mail import code_message
+from troth.web.choices.mailed import mailed_to
 from troth.web.choices.received import recipients_of
 from troth.web.choices.shown import required, shown, told
 from troth.web.choices.signals import signals_of
@@ -181,6 +182,7 @@ class Centre:
         if desk.vault is not None:
             held = await asyncio.to_thread(desk.vault.held_under, person or entry.person)
         told_of = await asyncio.to_thread(shown_to, people.store, desk.policy, desk.terms, person or entry.person)
+        mailed = await asyncio.to_thread(mailed_to, people, person or entry.person)
         received = await asyncio.to_thread(recipients_of, desk, person or entry.person)
         signals = signals_of(request)
         choices = shown(desk.policy, version, current, history, signals=signals, asked=asked_anywhere(desk))
@@ -197,6 +199,7 @@ class Centre:
             linked=linked,
             told_of=told_of,
             received=received,
+            mailed=mailed,
             older=[old for old in desk.policy.versions if old.id in held and old.effective < version.effective],
             accepted=accepted_version(current),
         )

@@ -10,6 +10,7 @@ from gate_oracle import ANN, BOB
 from sharing_oracle import CARDS, MAIL, NEWS, PAY, Sharer, sharer
 
 from troth.gates.errors import GateError
+from troth.gates.share import jobs, share
 from troth.gates.share.wanted import Leaving, Segment
 from troth.people import Identifier
 from troth.people.errors import StaleChoicesError, UnknownPersonError
@@ -458,33 +459,55 @@ def test_of_who_was_erased_nothing_is_left_but_a_line_about_nobody(at: Sharer) -
     assert not any(ids[0] in str(value) for row in everything for value in row)
 
 
+def test_no_byte_of_the_opening_is_left_of_who_was_erased(tmp_path: Path) -> None:
+    with sharer(tmp_path) as at:
+        for who in (ANN, BOB):
+            at.collect(who)
+        at.contract()
+        at.sharing.share(PAY, [ANN, BOB])
+        rows = at.rows("SELECT person, opening FROM disclosed")
+        gone = at.people.find(ANN)
+        at.gates.vault.erase([ANN], rewrite=True)
+        files = b"".join(path.read_bytes() for path in tmp_path.glob("troth.db*"))
+        for person, opening in rows:
+            assert (opening in files) is (person != gone)
+
+
 # --- jobs -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fifty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of fifty persons, so that there are several."""
+    monkeypatch.setattr(jobs, "BATCH", 50)
+    monkeypatch.setattr(share, "BATCH", 50)
 
 
 def run(at: Sharer) -> int:
     """Run the jobs to their end, in small slices; how many slices."""
     slices = 0
-    while at.sharing.resume(600):
+    while at.sharing.resume(60):
         slices += 1
     return slices
 
 
+@pytest.mark.usefixtures("fifty")
 def test_more_than_a_batch_is_a_job_with_progress(at: Sharer) -> None:
-    at.gates.collecting.collect_many([_card(n) for n in range(1_100)])
+    at.gates.collecting.collect_many([_card(n) for n in range(110)])
     at.contract()
-    whos = [person(n) for n in range(1_102)]  # two of them are nobody
+    whos = [person(n) for n in range(112)]  # two of them are nobody
     shared = at.sharing.share(PAY, whos, key="job")
-    assert (shared.state, shared.asked, shared.persons, shared.refused) == ("running", 1_102, 0, 2)
-    assert at.sharing.resume(600) >= 600
+    assert (shared.state, shared.asked, shared.persons, shared.refused) == ("running", 112, 0, 2)
+    assert at.sharing.resume(60) >= 60
     now = at.sharing.look(shared.id)
-    assert (now.state, now.persons) == ("running", 1_000)
+    assert (now.state, now.persons) == ("running", 100)
     run(at)
     now = at.sharing.look(shared.id)
-    assert (now.state, now.persons, now.refused, now.batches) == ("done", 1_100, 2, 3)
+    assert (now.state, now.persons, now.refused, now.batches) == ("done", 110, 2, 3)
     assert at.sharing.share(PAY, whos, key="job") == now
     assert [batch for *_, batch in at.queue.added] == [1, 2, 3]
-    assert [entry["persons"] for entry in entries(at, "disclosed")] == [500, 500, 100]
-    assert at.rows("SELECT count(*), count(DISTINCT person) FROM disclosed") == [(1_100, 1_100)]
+    assert [entry["persons"] for entry in entries(at, "disclosed")] == [50, 50, 10]
+    assert at.rows("SELECT count(*), count(DISTINCT person) FROM disclosed") == [(110, 110)]
     assert at.rows("SELECT count(*) FROM disclosure_waiting") == [(0,)]
     assert at.sharing.resume() == 0
 
@@ -510,15 +533,16 @@ def test_a_segment_is_a_job_whatever_its_size(at: Sharer) -> None:
     assert [(one.state, one.persons) for one in found] == [("done", 30), ("done", 1), ("refused", 0)]
 
 
+@pytest.mark.usefixtures("fifty")
 def test_a_contract_that_ends_in_the_middle_stops_the_rest(at: Sharer) -> None:
-    at.gates.collecting.collect_many([_card(n) for n in range(1_100)])
+    at.gates.collecting.collect_many([_card(n) for n in range(110)])
     at.contract(ends=at.clock() + timedelta(days=1))
     shared = at.sharing.share(PAY, Segment())
-    at.sharing.resume(500)
+    at.sharing.resume(50)
     at.clock.move(days=1)
     run(at)
     now = at.sharing.look(shared.id)
-    assert (now.state, now.persons, now.batches) == ("stopped", 500, 1)
+    assert (now.state, now.persons, now.batches) == ("stopped", 50, 1)
     assert "lapsed on 2018-05-02" in now.why or "lapsed" in now.why
     assert at.sharing.contents(shared.id, 1).persons == ()
     at.contract()
@@ -537,14 +561,15 @@ def test_an_opt_out_in_the_middle_leaves_the_person_out(at: Sharer) -> None:
     assert [one.reason for one in now.refusals] == ["opted-out"]
 
 
+@pytest.mark.usefixtures("fifty")
 def test_another_version_stops_a_job_and_an_endpoint_that_goes_too(at: Sharer) -> None:
-    at.gates.collecting.collect_many([_card(n) for n in range(600)])
+    at.gates.collecting.collect_many([_card(n) for n in range(60)])
     at.contract()
-    shared = at.sharing.share(PAY, [person(n) for n in range(600)])
-    at.sharing.resume(500)
+    shared = at.sharing.share(PAY, [person(n) for n in range(60)])
+    at.sharing.resume(50)
     at.queue.away.add(CARDS)
     run(at)
-    assert (at.sharing.look(shared.id).state, at.sharing.look(shared.id).persons) == ("stopped", 500)
+    assert (at.sharing.look(shared.id).state, at.sharing.look(shared.id).persons) == ("stopped", 50)
     assert "no endpoint" in at.sharing.look(shared.id).why
     at.queue.away.clear()
     shared = at.sharing.share(PAY, Segment())
@@ -554,10 +579,11 @@ def test_another_version_stops_a_job_and_an_endpoint_that_goes_too(at: Sharer) -
     assert "was asked for under version 2017-02-01" in at.sharing.look(shared.id).why
 
 
+@pytest.mark.usefixtures("fifty")
 def test_two_that_run_a_job_write_each_batch_once(at: Sharer) -> None:
     from threading import Thread
 
-    at.gates.collecting.collect_many([_card(n) for n in range(1_300)])
+    at.gates.collecting.collect_many([_card(n) for n in range(130)])
     at.contract()
     shared = at.sharing.share(PAY, Segment())
     threads = [Thread(target=lambda: at.sharing.resume(10_000)) for _ in range(3)]
@@ -566,9 +592,9 @@ def test_two_that_run_a_job_write_each_batch_once(at: Sharer) -> None:
     for thread in threads:
         thread.join()
     run(at)
-    assert at.sharing.look(shared.id).persons == 1_300
+    assert at.sharing.look(shared.id).persons == 130
     assert [entry["batch"] for entry in entries(at, "disclosed")] == [1, 2, 3]
-    assert at.rows("SELECT count(*), count(DISTINCT person) FROM disclosed") == [(1_300, 1_300)]
+    assert at.rows("SELECT count(*), count(DISTINCT person) FROM disclosed") == [(130, 130)]
 
 
 def test_who_comes_twice_at_once_is_served_once(at: Sharer) -> None:
@@ -621,13 +647,38 @@ def test_a_job_that_fails_keeps_no_other_waiting(at: Sharer, monkeypatch: pytest
     assert at.sharing.look(bad.id).state == "done"
 
 
+@pytest.mark.usefixtures("fifty")
 def test_who_is_erased_or_merged_before_their_turn(at: Sharer) -> None:
-    at.gates.collecting.collect_many([_card(n) for n in range(505)])
+    at.gates.collecting.collect_many([_card(n) for n in range(55)])
     at.contract()
-    shared = at.sharing.share(PAY, [person(n) for n in range(505)])
+    shared = at.sharing.share(PAY, [person(n) for n in range(55)])
     at.gates.vault.erase([person(3)])
     at.people.link(person(4), person(5))
     run(at)
     now = at.sharing.look(shared.id)
-    assert (now.state, now.persons) == ("done", 503)
-    assert at.rows("SELECT count(DISTINCT person) FROM disclosed") == [(503,)]
+    assert (now.state, now.persons) == ("done", 53)
+    assert at.rows("SELECT count(DISTINCT person) FROM disclosed") == [(53,)]
+
+
+@pytest.mark.usefixtures("fifty")
+def test_the_memory_of_a_job_does_not_grow_with_its_persons(tmp_path: Path) -> None:
+    import tracemalloc
+
+    with sharer(tmp_path) as at:
+        at.gates.collecting.collect_many([_card(n) for n in range(900)])
+        at.contract()
+        shared = at.sharing.share(PAY, Segment())
+        at.sharing.resume(100)  # what is made once is there
+        assert at.sharing.look(shared.id).persons == 100
+        peaks = []
+        tracemalloc.start()
+        try:
+            for persons in (100, 700):
+                tracemalloc.reset_peak()
+                before = tracemalloc.get_traced_memory()[0]
+                at.sharing.resume(persons)
+                peaks.append(tracemalloc.get_traced_memory()[1] - before)
+        finally:
+            tracemalloc.stop()
+        assert peaks[1] < 1.5 * peaks[0], peaks
+        assert at.sharing.look(shared.id).persons == 900

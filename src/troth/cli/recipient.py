@@ -177,11 +177,12 @@ def check(at: At = None) -> None:
 @contextmanager
 def opened_conditions() -> Iterator[Conditions]:
     """The conditions in the configured store, by its policy; ends with an error that teaches."""
-    from troth.conditions import Conditions, RecipientError
+    from troth.accountability.answers import make_conditions
+    from troth.conditions import RecipientError
 
     with opened_store() as store:
         try:
-            yield Conditions(store, policy_of(store))
+            yield make_conditions(store, policy_of(store))
         except RecipientError as error:
             fail(str(error))
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from followed import AGENCY, GROUP, MAIL, PARTNER, Followed, followed
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from troth.gates.errors import GateError
 from troth.people import Identifier
 from troth.record.kinds import read_entry
 from troth.record.reader import RecordReader
+from troth.store.schema import deliveries
 
 
 @pytest.fixture
@@ -208,6 +209,10 @@ def test_what_cannot_be_delivered_is_for_staff(at: Followed) -> None:
     at.following.run()
     (one,) = at.following.all()
     assert (one.state, one.why) == ("staff", "so it is")
+    acknowledged = update(deliveries).values(state="acknowledged", acknowledged_at=1)
+    at.gated.store.write(lambda unit: unit.change(acknowledged))
+    at.following.run()
+    assert at.following.all() == []
 
 
 def test_a_newer_value_goes_to_who_has_the_older_one_if_it_may(at: Followed) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, or_, select
 
 from troth.gates.following.followups import COLUMNS, OPEN, FollowUp, State, read_follow_up
 from troth.record.commitment import new_event
@@ -30,7 +30,13 @@ ONE = select(*COLUMNS).where(follow_ups.c.id == bindparam("of_id"))
 SETTLED = (
     select(*COLUMNS, deliveries.c.state, deliveries.c.why, deliveries.c.acknowledged_at)
     .join_from(follow_ups, deliveries, deliveries.c.id == follow_ups.c.delivery)
-    .where(follow_ups.c.state == "sent", _any_of(deliveries.c.state, OVER))
+    .where(
+        or_(
+            and_(follow_ups.c.state == "sent", _any_of(deliveries.c.state, OVER)),
+            # What was thought lost may be acknowledged all the same.
+            and_(follow_ups.c.state == "staff", deliveries.c.state == "acknowledged"),
+        )
+    )
     .order_by(follow_ups.c.created_at, follow_ups.c.id)
     .limit(bindparam("at_most"))
 )

@@ -62,7 +62,7 @@ def test_all_is_tested_and_kept_in_the_record(house: House, place: Place) -> Non
     states = {name: one.state for name, one in found.items() if name != "firewall"}
     assert states == {
         "record": "passed", "entries": "passed", "registers": "passed", "tls": "unknown",
-        "encryption_at_rest": "passed", "key_rotation": "passed",
+        "encryption_at_rest": "passed", "key_rotation": "passed", "choices": "passed",
     }  # fmt: skip
     assert "1 collected" in found["entries"].sentence
     assert Results(house.store).latest() == found
@@ -223,3 +223,23 @@ def test_a_site_that_is_not_there(tmp_path: Path) -> None:
 
 def test_an_example_says_nothing(house: House) -> None:
     assert tls(house.policy.versions[0], NOW).state == "unknown"
+
+
+def test_a_choice_that_is_not_the_latest_one_made_is_found(house: House, place: Place) -> None:
+    from troth.people import Identifier
+
+    ann = Identifier("account", "ann")
+    house.people.choose(ann, {"moving": "out"}, how="page")
+    house.people.choose(ann, {"moving": "in"}, how="page")
+    assert run(place, ["choices"])[0].state == "passed"
+    with house.store._writing.connect() as connection:
+        connection.execute(text("UPDATE choices SET state = 'out'"))
+        connection.commit()
+    assert run(place, ["choices"])[0].state == "failed"
+    assert set(Results(house.store).failing()) == {"choices"}
+    with house.store._writing.connect() as connection:
+        connection.execute(text("UPDATE choices SET state = 'in'"))
+        connection.commit()
+    house.clock.move(hours=1)
+    assert run(place, ["choices"])[0].state == "passed"
+    assert Results(house.store).failing() == {}

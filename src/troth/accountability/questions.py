@@ -5,7 +5,7 @@ A question that nothing here can answer has no answer, which is never taken for 
 
 from __future__ import annotations
 
-from troth.accountability.claims.asking import answers, record_holds
+from troth.accountability.claims.asking import answers, choices_in_force, record_holds
 from troth.accountability.claims.assessing import Answer, Ask
 from troth.accountability.verifying.results import Results
 from troth.policy.history import Policy
@@ -16,7 +16,7 @@ from troth.store import Store
 
 def record_questions(log: Log, policy: Policy) -> Ask:
     """What the record of a policy is asked: see `programmes.RECORD_QUESTIONS`."""
-    return answers({"record-holds": lambda: record_holds(log)})
+    return answers({"record-holds": lambda: record_holds(log), "choices-in-force": lambda: choices_in_force(log.store)})
 
 
 def safeguard_questions(store: Store) -> Ask:

@@ -4,11 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from sqlalchemy import func, select
+
 from troth.accountability.claims.assessing import Answer, Ask
 from troth.record.log import Log
 from troth.record.pinned import read_pinned
 from troth.record.verification import verify_record
 from troth.record.verifier import VerifyError
+from troth.store import Store
+from troth.store.schema import choice_changes, choices, leaves
+
+CHANGES = select(func.count()).select_from(choice_changes)
+WITHOUT_ENTRY = (
+    select(func.count())
+    .select_from(choice_changes)
+    .join(leaves, choice_changes.c.leaf == leaves.c["index"], isouter=True)
+    .where(leaves.c["index"].is_(None))
+)
+_LATEST = (
+    select(choice_changes.c.person, choice_changes.c.choice, func.max(choice_changes.c.leaf).label("leaf"))
+    .group_by(choice_changes.c.person, choice_changes.c.choice)
+    .subquery()
+)
+_SAME = (choices.c.person == _LATEST.c.person) & (choices.c.choice == _LATEST.c.choice)
+_STATED = choice_changes.alias()
+STALE = (
+    select(func.count())
+    .select_from(_LATEST.join(_STATED, _STATED.c.leaf == _LATEST.c.leaf).join(choices, _SAME, isouter=True))
+    .where(choices.c.leaf.is_(None) | (choices.c.leaf != _LATEST.c.leaf) | (choices.c.state != _STATED.c.state))
+)
 
 Question = Callable[[], Answer]
 
@@ -16,6 +40,19 @@ Question = Callable[[], Answer]
 def answers(questions: Mapping[str, Question]) -> Ask:
     """What answers questions by their names; a name that is none of them has no answer."""
     return lambda what: questions[what]() if what in questions else None
+
+
+def choices_in_force(store: Store) -> Answer:
+    """Whether every choice that is in force is the latest that was made of it, and each is in the record."""
+    with store.read() as connection:
+        total = int(connection.execute(CHANGES).scalar_one())
+        lost = int(connection.execute(WITHOUT_ENTRY).scalar_one())
+        stale = int(connection.execute(STALE).scalar_one())
+    if lost:
+        return Answer(False, f"{lost} changes of choices are not in the record.")
+    if stale:
+        return Answer(False, f"{stale} choices are in force that are not the latest ones made.")
+    return Answer(True, f"All {total} changes of choices are in the record, and the latest of each is in force.")
 
 
 def record_holds(log: Log) -> Answer:

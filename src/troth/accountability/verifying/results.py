@@ -77,6 +77,17 @@ class Results:
         with self.store.read() as connection:
             return [_result(row) for row in connection.execute(OF, {"of_name": name, "at_most": most})]
 
+    def failing(self) -> dict[str, datetime]:
+        """Since when each test fails that failed the last time: its first failure after it last did otherwise."""
+        found: dict[str, datetime] = {}
+        for name, latest in self.latest().items():
+            if latest.state == "failed":
+                for one in self.of(name, 10_000):
+                    if one.state != "failed":
+                        break
+                    found[name] = one.at
+        return found
+
     def _enter(self, unit: Unit, one: Found) -> Result:
         sentence = one.sentence[:LONGEST]
         values: dict[str, object] = {"name": one.name, "result": one.state, "sentence": sentence}

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import msgspec
 
-from troth.accountability.claims.asking import record_holds
+from troth.accountability.claims.asking import choices_in_force, record_holds
 from troth.accountability.verification import contradictions
 from troth.accountability.verifying.entries import walk
 from troth.accountability.verifying.results import Found, Result, Results
@@ -64,10 +64,16 @@ def _registers(place: Place) -> Found:
     return Found("registers", "passed", "Recipients, contracts, claims, staff and cases are what the record says.")
 
 
+def _choices(place: Place) -> Found:
+    found = choices_in_force(place.log.store)
+    return Found("choices", "passed" if found.holds else "failed", found.sentence)
+
+
 TESTS: Mapping[str, Callable[[Place], Found]] = {
     "record": _record,
     "entries": _entries,
     "registers": _registers,
+    "choices": _choices,
     "tls": lambda place: tls(place.version, place.log.store.clock()),
     "encryption_at_rest": lambda place: encryption_at_rest(place.vault),
     "key_rotation": lambda place: key_rotation(place.vault, place.log.store.clock()),

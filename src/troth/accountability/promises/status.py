@@ -1,0 +1,222 @@
+"""Whether each promise is kept: *kept*, *broken*, or *not verified*, by the tests that it rests on. Pure.
+
+A promise is kept when every test that it rests on has passed of late, broken when one has failed, and not verified
+otherwise, also where nothing tests it. Not verified is never shown as kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from troth.accountability.verifying.results import Result
+from troth.conditions.claims.standing import ClaimStanding
+from troth.gates.tally import Counted
+from troth.policy.model import (
+    Answer,
+    Choice,
+    Claim,
+    Collects,
+    Never,
+    Protects,
+    Rights,
+    Shares,
+    Statement,
+    Uses,
+    Version,
+    verb_of,
+)
+
+State = Literal["kept", "broken", "not verified"]
+ORDER: Mapping[State, int] = {"broken": 0, "not verified": 1, "kept": 2}
+
+OF_GATES = ("record", "entries", "registers")  # what shows that a gate did as it says
+# The tests of safeguards, by the terms of the vocabulary that a statement says under `by:`.
+OF_SAFEGUARDS = {
+    "tls": ("tls",),
+    "encryption_at_rest": ("encryption_at_rest", "key_rotation"),
+    "firewall": ("firewall",),
+}
+COMPLAINTS = "complaints"
+
+
+class Complaints(msgspec.Struct, frozen=True):
+    """How many complaints there are about a statement: still open, and that were found to be right."""
+
+    open: int = 0
+    upheld: int = 0
+
+
+class Rests(msgspec.Struct, frozen=True):
+    """A test that a promise rests on, by its name, with its latest result; None if it was never done or is no test."""
+
+    name: str
+    result: Result | None
+    fresh: bool
+
+    @property
+    def state(self) -> Literal["passed", "failed", "unknown"]:
+        """How it went; a result that is too old says nothing."""
+        return self.result.state if self.result is not None and self.fresh else "unknown"
+
+
+class Promise(msgspec.Struct, frozen=True, kw_only=True):
+    """A statement and whether it is kept. `why` says it in a sentence; `enforced` how it is kept, one sentence each."""
+
+    statement: Statement
+    verb: str
+    state: State
+    why: str
+    since: datetime | None
+    enforced: tuple[str, ...]
+    rests: tuple[Rests, ...]
+    counted: tuple[Counted, ...] = ()
+    complaints: Complaints = Complaints()
+
+    @property
+    def allowed(self) -> int:
+        """How often something was allowed under it in the days that were counted."""
+        return sum(day.allowed for day in self.counted)
+
+    @property
+    def refused(self) -> int:
+        """How often something was refused under it in the days that were counted."""
+        return sum(day.refused for day in self.counted)
+
+    @property
+    def verified(self) -> datetime | None:
+        """When it was verified last: the oldest of the results that it rests on, None if one of them is missing."""
+        times = [one.result.at if one.result is not None else None for one in self.rests]
+        return None if None in times or not times else min(time for time in times if time is not None)
+
+
+def promises(
+    version: Version,
+    at: datetime,
+    *,
+    results: Mapping[str, Result],
+    failing: Mapping[str, datetime],
+    claims: Mapping[str, ClaimStanding],
+    counted: Mapping[str, Sequence[Counted]],
+    complaints: Mapping[str, Complaints],
+) -> tuple[Promise, ...]:
+    """Every statement of a version that is part of the notice at a moment, the broken ones first.
+
+    `results` are the latest of each test, `failing` since when a test fails; `claims` how the register has them.
+    """
+    found = [
+        _promise(
+            version, statement, at, results, failing, claims.get(statement.id),
+            tuple(counted.get(statement.id, ())), complaints.get(statement.id, Complaints()),
+        )
+        for statement in version.stated_on(at)
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda one: ORDER[one.state]))
+
+
+def _promise(  # noqa: PLR0917 - called in one place
+    version: Version,
+    statement: Statement,
+    at: datetime,
+    results: Mapping[str, Result],
+    failing: Mapping[str, datetime],
+    claim: ClaimStanding | None,
+    counted: tuple[Counted, ...],
+    complaints: Complaints,
+) -> Promise:
+    names, enforced = _rests_on(version, statement)
+    rests = tuple(Rests(name, results.get(name), _fresh(results.get(name), at)) for name in names)
+    state, why, since = _state(rests, failing)
+    if isinstance(statement, Claim):
+        state, why, since = _claimed(claim, at)
+    elif complaints.upheld and state != "broken":
+        times = "a complaint" if complaints.upheld == 1 else f"{complaints.upheld} complaints"
+        state, why = "broken", f"{times.capitalize()} about it was found to be right, and is not remedied yet."
+        if complaints.upheld > 1:
+            why = why.replace(" was ", " were ").replace(" is not ", " are not ")
+    return Promise(
+        statement=statement, verb=verb_of(statement), state=state, why=why, since=since, enforced=enforced, rests=rests,
+        counted=counted, complaints=complaints,
+    )  # fmt: skip
+
+
+def _fresh(result: Result | None, at: datetime) -> bool:
+    return result is not None and result.fresh(at)
+
+
+def _state(rests: Sequence[Rests], failing: Mapping[str, datetime]) -> tuple[State, str, datetime | None]:
+    for one in rests:
+        if one.state == "failed" and one.result is not None:
+            return "broken", one.result.sentence, failing.get(one.name, one.result.at)
+    if not rests:
+        return "not verified", "Nothing tests it yet.", None
+    for one in rests:
+        if one.state == "unknown":
+            if one.result is None:
+                return "not verified", f"The test '{one.name}' was not done yet.", None
+            if not one.fresh:
+                return "not verified", f"The test '{one.name}' was done too long ago.", None
+            return "not verified", one.result.sentence, None
+    return "kept", "Every test that it rests on has passed.", None
+
+
+def _claimed(one: ClaimStanding | None, at: datetime) -> tuple[State, str, datetime | None]:
+    if one is None:
+        return "not verified", "It goes by the dates of the policy alone: no officer has signed it here.", None
+    signing = one.signing(at)
+    if signing is None or not one.holds(at):
+        return "broken", f"It is {one.state(at)}, and yet part of the notice.", None
+    ends = f"{signing.end.day} {signing.end:%B %Y}"
+    return "kept", f"An officer signed that all it asks for is met; the signature carries it until {ends}.", None
+
+
+def _rests_on(version: Version, statement: Statement) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The tests that a statement rests on, and how it is enforced."""
+    match statement:
+        case Collects():
+            said = "The gate that collects takes nothing that it does not say, field by field."
+            uses = (
+                ("The gate that uses gives nothing out for any other purpose than it names.",)
+                if statement.purposes
+                else ()
+            )
+            keeps = ("What may be kept no longer is deleted by itself.",) if statement.keeps is not None else ()
+            return OF_GATES, (said, *uses, *keeps, *_gates(statement))
+        case Uses():
+            return OF_GATES, ("The gates that use and mail ask it each time, person by person.", *_gates(statement))
+        case Shares():
+            said = "The gate that shares asks it each time, person by person, and again when the data leaves."
+            return OF_GATES, (said, *_gates(statement))
+        case Never():
+            acts = ", ".join(statement.actions)
+            said = f"Every gate refuses it before anything else is looked at, whatever else would allow it ({acts})."
+            return OF_GATES, (said,)
+        case Protects():
+            tests = [OF_SAFEGUARDS.get(term, (term,)) for term in statement.by]
+            names = tuple(dict.fromkeys(name for some in tests for name in some))
+            return names, tuple(
+                f"{version.vocabulary.label('safeguard', term)} is tested." if term in OF_SAFEGUARDS
+                else f"Nothing here tests {version.vocabulary.label('safeguard', term).lower()}."
+                for term in statement.by
+            )  # fmt: skip
+        case Choice():
+            return ("record", "choices"), ("It is in force from the moment it is acknowledged, at every gate.",)
+        case Claim():
+            return (), ("It is part of the notice only while a signature carries it.",)
+        case Answer() if (statement.about or statement.id) in (COMPLAINTS, "recourse"):
+            return ("record", COMPLAINTS), ("Each deadline is watched, and what is late is passed on by itself.",)
+        case Rights() | Answer():
+            return (), ("People keep it, and nothing here tests it.",)
+        case _:
+            return (), ()
+
+
+def _gates(statement: Collects | Uses | Shares) -> tuple[str, ...]:
+    """What stands in the way of a statement: choices and conditions."""
+    unless = [f"Not for whoever is out of “{name}”." for name in statement.unless]
+    only = [f"Only for whoever is in “{name}”." for name in statement.only_if]
+    given = [f"Only while “{name}” holds." for name in statement.given]
+    return (*unless, *only, *given)

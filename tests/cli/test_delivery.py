@@ -102,7 +102,7 @@ REFUSED = [
     (("add", "card-processor", "http://hooks.cards.example/"), "Data leaves over https only: https://hooks.cards"),
     (("add", "card-processor", "https://127.0.0.1:8000/"), "`deliver_to_loopback` in troth.toml allows it"),
     (("add", "card-processor", "https://0x7f000001/"), "'0x7f000001' is not the name of a host"),
-    (("add", "Card", URL), "'Card' is not the id of a recipient."),
+    (("add", "card-procesor", URL), "none is registered. Did you mean 'card-processor'?"),
     (("add", "card-processor", URL, "--method", "v2"), "There is no method 'v2'."),
     (("add", "card-processor", URL, "--method", "v1a"), "give it with --ack-key"),
     (("add", "card-processor", URL, "--ack-key", "x"), "whpk_"),

@@ -45,6 +45,7 @@ def add(
     if method not in known:
         fail(f"There is no method '{method}'.", "v1 signs with a shared secret, v1a with a key pair.")
     with _opened(write=True) as endpoints:
+        _check_recipient(endpoints, recipient)
         found, shown = endpoints.add(
             recipient, url, by=staff or getpass.getuser(), method=known[method], ack_key=ack_key
         )
@@ -124,6 +125,27 @@ def enable(id: Id) -> None:
     with _opened(write=True) as endpoints:
         found = endpoints.enable(id)
     out.print(f"The endpoint {found.id} of '{found.recipient}' is enabled.")
+
+
+def _check_recipient(endpoints: Endpoints, recipient: str) -> None:
+    """End with an error unless the policy declares a recipient, or one is registered under that id."""
+    from troth.cli.recipient import policy_of
+    from troth.conditions import RecipientError, Register
+    from troth.policy.problems import nearest
+
+    policy = policy_of(endpoints.store)
+    try:
+        registered = Register(endpoints.store, policy).standing()
+    except RecipientError as error:
+        fail(str(error))
+    known = dict.fromkeys([*registered, *(one.id for version in policy.versions for one in version.recipients)])
+    if recipient not in known:
+        near = nearest(recipient, list(known))
+        hint = f" Did you mean '{near}'?" if near else ""
+        fail(
+            f"The policy declares no recipient '{recipient[:100]}', and none is registered.{hint}",
+            "`troth recipient propose` registers one.",
+        )
 
 
 def _tell(found: Endpoint, shown: str) -> None:

@@ -52,11 +52,15 @@ class Gated(msgspec.Struct):
 
 @contextmanager
 def gated(
-    folder: Path, policy: Policy = FLAGSHIP, clock: Clock | None = None, url: str | None = None
+    folder: Path,
+    policy: Policy = FLAGSHIP,
+    clock: Clock | None = None,
+    url: str | None = None,
+    pragmas: dict[str, str] | None = None,
 ) -> Iterator[Gated]:
     """The gates on a store in a folder, or on another database."""
     clock = clock or Clock()
-    with open_store(url or f"sqlite:///{folder / 'troth.db'}", create=True, clock=clock) as store:
+    with open_store(url or f"sqlite:///{folder / 'troth.db'}", create=True, clock=clock, pragmas=pragmas) as store:
         people = open_people(store, folder / "keys", policy)
         vault = open_vault(store, people)
         point = DecisionPoint(policy)

@@ -102,11 +102,16 @@ class Sharer(msgspec.Struct):
 
 @contextmanager
 def sharer(
-    folder: Path, policy: Policy = FLAGSHIP, clock: Clock | None = None, url: str | None = None, **others: object
+    folder: Path,
+    policy: Policy = FLAGSHIP,
+    clock: Clock | None = None,
+    url: str | None = None,
+    pragmas: dict[str, str] | None = None,
+    **others: object,
 ) -> Iterator[Sharer]:
     """The gate on a store in a folder, or on another database; `others` answer for conditions."""
     clock = clock or Clock(datetime(2018, 5, 1, 10, tzinfo=UTC))
-    with gated(folder, policy, clock, url) as gates:
+    with gated(folder, policy, clock, url, pragmas) as gates:
         conditions = Conditions(gates.store, policy, {name.replace("_", "-"): one for name, one in others.items()})
         queue = ListQueue()
         sharing = Sharing(gates.vault, DecisionPoint(policy), gates.index, conditions, queue=queue)

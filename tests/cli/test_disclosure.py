@@ -104,6 +104,7 @@ def test_what_was_disclosed_of_a_person() -> None:
     assert re.search(r"^marketing-agency +marketing\.own +contact\.email +marketing-mail", listed, re.M)
     one = ("--person", "ann@example.org", "--recipient", "logmein-group", "--format", "json")
     assert len(json.loads(lines("disclosure", "list", *one))) == 1
+    assert "  disclosed to: logmein-group, marketing-agency; " in lines("people", "show", "ann@example.org")
     assert "Nothing was disclosed of that person." in lines("disclosure", "list", "--person", "bob@example.org")
 
 

@@ -41,11 +41,13 @@ def show(
 
     Example: troth people show ann@example.org --history
     """
+    from troth.gates.share.register import Register
     from troth.people.overview import act, origin, overview
 
     wanted = read_who(who)
     with opened_people() as found:
         seen = overview(found, wanted)
+        received = dict.fromkeys(one.recipient for one in Register(found).of_person(wanted) if not one.withheld_at)
         changes = found.history(wanted) if history else []
     if seen is None:
         out.print("Nobody here is known by that. Who is nobody here has made no choice.")
@@ -53,6 +55,8 @@ def show(
     linked = ", ".join(f"{count} {kind}" for kind, count in seen.identifiers.items()) or "none"
     out.print(Text.assemble(("Person ", "bold"), (seen.person, "bold")))
     out.print(f"  identifiers: {linked}; stored blind, so they cannot be shown")
+    if received:
+        out.print(f"  disclosed to: {', '.join(received)}; `troth disclosure list --person` has what and when")
     table = _table("choice", "counts", "said", "when (UTC)", "entry")
     for counted in seen.choices:
         note = "" if counted.model else f" (not in version {seen.version})"

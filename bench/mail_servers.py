@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -107,8 +108,9 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 def postfix_root(folder: Path) -> Path | None:
     """Where the files of Debian's Postfix are: installed, or unpacked into a folder without being installed."""
-    if Path("/usr/lib/postfix/sbin/master").exists():
-        return Path("/")
+    for there in (Path("/"), Path(__file__).parents[1] / ".venv/postfix"):
+        if (there / "usr/lib/postfix/sbin/master").exists():
+            return there
     if os.getuid() != 0 or shutil.which("apt-get") is None:
         return None
     got = subprocess.run(["apt-get", "download", "postfix"], cwd=folder, capture_output=True, check=False)
@@ -126,15 +128,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def postfix(folder: Path, root: Path, sink: int, tls: bool) -> Iterator[int]:
-    """Run Postfix with all its files in a folder; the port that it takes mail on. Nothing of the system is touched."""
+def postfix(folder: Path, root: Path, sink: int, tls: bool, more: str = "") -> Iterator[int]:
+    """Run Postfix with all its files in a folder; the port that it takes mail on. Nothing of the system is touched.
+
+    `more` are further lines of its configuration.
+    """
     port = free_port()
     config = folder / "config"
     for made in (config, folder / "queue", folder / "data", *(folder / "queue" / name for name in DIRECTORIES)):
         made.mkdir(parents=True, exist_ok=True)
     certificate(folder)
     values = {"folder": folder, "root": str(root).rstrip("/"), "sink": sink, "level": "encrypt" if tls else "none"}
-    (config / "main.cf").write_text(MAIN.format(**values, wrapper="yes" if tls else "no"))
+    (config / "main.cf").write_text(MAIN.format(**values, wrapper="yes" if tls else "no") + more)
     (config / "master.cf").write_text(MASTER.format(port=port))
     (folder / "queue" / "pid").mkdir(exist_ok=True)
     for made in (folder / "data", *(folder / "queue" / name for name in DIRECTORIES)):
@@ -143,8 +148,12 @@ def postfix(folder: Path, root: Path, sink: int, tls: bool) -> Iterator[int]:
     for name in ("public", "maildrop"):
         shutil.chown(folder / "queue" / name, "daemon", "uucp")
         (folder / "queue" / name).chmod(0o730 if name == "maildrop" else 0o710)
-    for above in (folder, *folder.parents):
-        if above.owner() == "root" and str(above).startswith("/tmp/"):
+    for above in (folder, *folder.parents):  # the daemons run as another user, who has to get there
+        if (
+            above.owner() == "root"
+            and above.is_relative_to(tempfile.gettempdir())
+            and str(above) != tempfile.gettempdir()
+        ):
             above.chmod(above.stat().st_mode | 0o011)
     environment = {**os.environ, "LD_LIBRARY_PATH": f"{values['root']}/usr/lib/postfix", "MAIL_CONFIG": str(config)}
     command = [f"{values['root']}/usr/lib/postfix/sbin/master", "-c", str(config), "-d"]

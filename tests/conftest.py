@@ -29,6 +29,14 @@ def find_initdb() -> str | None:
     return str(debian[-1]) if debian else shutil.which("initdb")
 
 
+def find_postfix() -> str | None:
+    """Return the folder in which Debian's Postfix is, installed or only unpacked; None without it, or without root."""
+    for root in (Path("/"), Path(__file__).parents[1] / ".venv/postfix"):
+        if (root / "usr/lib/postfix/sbin/master").exists() and os.getuid() == 0:
+            return str(root)
+    return None
+
+
 # Marker: how the component is found, and the Debian package that brings it (scripts/system-packages installs them).
 COMPONENTS: dict[str, tuple[Callable[[], str | None], str]] = {
     "browser": (lambda: shutil.which("chromium"), "chromium"),
@@ -36,6 +44,7 @@ COMPONENTS: dict[str, tuple[Callable[[], str | None], str]] = {
     "java": (lambda: shutil.which("java"), "default-jre-headless"),
     "node": (lambda: shutil.which("node"), "nodejs"),
     "swaks": (lambda: shutil.which("swaks"), "swaks"),
+    "postfix": (find_postfix, "postfix"),
     "gpg": (lambda: shutil.which("gpg-agent") and shutil.which("gpg"), "gnupg"),
 }
 

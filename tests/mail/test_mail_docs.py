@@ -1,60 +1,63 @@
-"""The page about mail is true: every reply that there is stands in its table, and each is tested."""
+"""The pages about streams, suppression and what comes back are true: their tables have what the program has."""
 
 import re
 import tomllib
 from pathlib import Path
 
-from troth.gates.mail import backoff, queue, relaying, submission, upstream
-from troth.gates.mail.streams import EMBEDDED, read_streams
-from troth.policy.history import Policy
+from mailing import FLAGSHIP
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/reference/mail.md").read_text("utf-8")
-HOW_TO = (ROOT / "docs/how-to/send-mail-through-troth.md").read_text("utf-8")
-SOURCE = ROOT / "src/troth/gates/mail"
-# Part of the protocol's small talk, which says nothing about mail.
-SMALL_TALK = {"214 2.0.0", "250 2.1.0", "250 2.1.5", "250 2.0.0"}
+from troth.decision.question import REASONS
+from troth.gates.mail.classifying import TEXT_SIGNS
+from troth.gates.mail.deciding import MAIL_REASONS, OF_RECIPIENT
+from troth.gates.mail.importing import SERVICES, WORDS
+from troth.gates.mail.reports import HARD, MOST_BYTES, asks_to_stop
+from troth.gates.mail.streams import KEYS, read_streams
+from troth.gates.mail.suppression import AT_ONCE
+from troth.gates.mail.verp import KINDS
 
-
-def replies() -> set[str]:
-    """The codes in the table."""
-    table = PAGE.partition("## Replies")[2].partition("\n## ")[0]
-    return {code.strip() for code in re.findall(r"^\| `(\d{3}(?: \d\.\d+\.\d+)?)[^`]*` \|", table, re.M)}
-
-
-def test_every_reply_is_in_the_table_and_tested() -> None:
-    said = set()
-    for file in ("submission.py", "listening.py", "accepting.py"):
-        text = (SOURCE / file).read_text("utf-8")
-        said |= set(re.findall(r"[\"'](\d{3} \d\.\d+\.\d+)", text))
-        said |= {f"{code} {enhanced}" for code, enhanced in re.findall(r"MailError\((\d+), \"([\d.]+)\"", text)}
-    assert said - replies() - SMALL_TALK == set()
-    # Those of reading a message are of another file, and those without a status of aiosmtpd.
-    assert replies() - said <= {"250 2.0.0", "550 5.6.0", "550 5.6.9", "500", "530", "250 2.0.0 Taken"}
-    tests = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py"))
-    bare = {code.partition(" ")[2] or code for code in replies()}
-    untried = {code for code in bare if code not in tests}
-    assert untried == set()
+DOCS = Path(__file__).parents[2] / "docs/reference"
+STREAMS, LIST, RETURNS = (
+    (DOCS / name).read_text("utf-8") for name in ("mail-streams.md", "suppression.md", "mail-returns.md")
+)
 
 
-def test_the_numbers_are_those_of_the_program() -> None:
-    assert f"more than {submission.RECIPIENTS:,} recipients" in PAGE
-    assert f"more than {submission.SIZE:,} bytes" in PAGE
-    assert f"lease of {int(queue.LEASE.total_seconds())} seconds" in PAGE
-    assert queue.LASTS.days == 5
-    assert (backoff.FIRST.total_seconds(), backoff.LONGEST.total_seconds()) == (300, 4 * 3600)
-    assert (relaying.FIRST_PAUSE, relaying.LONGEST_PAUSE, upstream.MOST_EACH) == (1.0, 300.0, 200)
-    assert submission.TIMEOUT == 300.0
-    for part in ("for five days", "after 5 minutes", "every four hours", "up to 5 minutes", "up to 200 messages"):
-        assert part in PAGE
+def rows(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^\| `([^`]+)` \| (.*) \|$", text, re.M))
 
 
-def test_the_streams_of_the_flagship_are_named() -> None:
-    for name, table in EMBEDDED.items():
-        assert f"`{name}` (`{table['purpose']}`" in PAGE.replace("\n", " ")
-    policy = Policy.read(ROOT / "examples/citrix-online")
-    for page in (PAGE, HOW_TO):
-        blocks = re.findall(r"```toml\n(.*?)```", page, re.S)
-        for block in blocks:
-            streams = read_streams(tomllib.loads(re.sub(r"^ {3}", "", block, flags=re.M))["streams"], policy)
-            assert streams["newsletter"].purpose == "marketing.own"
+def test_the_keys_and_the_example_of_a_stream() -> None:
+    assert set(KEYS) <= rows(STREAMS).keys()
+    (example,) = re.findall(r"```toml\n(.*?)```", STREAMS, re.S)
+    streams = read_streams(tomllib.loads(example)["streams"], FLAGSHIP)
+    assert [one.is_marketing(FLAGSHIP.versions[-1]) for one in streams.values()] == [True, False]
+
+
+def test_every_reason_has_its_outcome() -> None:
+    assert {name: text for name, text in rows(STREAMS).items() if name in MAIL_REASONS} == MAIL_REASONS
+    outcomes = re.search(r"\| `send` \| (.*) \|\n\| `suppressed`.*? \| (.*) \|\n\| `refused`.*? \| (.*) \|", STREAMS)
+    assert outcomes is not None
+    send, suppressed, refused = (set(re.findall(r"`([a-z-]+)`", one)) for one in outcomes.groups())
+    assert send | suppressed | refused == {*REASONS, *MAIL_REASONS}
+    assert send == {"stated"}
+    assert suppressed == OF_RECIPIENT | {"bounced", "suppressed"}
+
+
+def test_the_signs_of_bulk_mail() -> None:
+    text = " ".join(STREAMS.split())
+    assert all(sign.removeprefix("it ") in text for sign in TEXT_SIGNS)
+
+
+def test_what_says_that_an_address_does_not_work() -> None:
+    assert {name: text for name, text in rows(RETURNS).items() if name in HARD} == HARD
+    assert f"{MOST_BYTES:,} bytes" in RETURNS
+    assert set(re.findall(r"^\| `([a-z])-…`", RETURNS, re.M)) == set(KINDS)
+    words = re.search(r"has a word such as (.*?), and does not", " ".join(RETURNS.split()))
+    assert words is not None
+    assert all(asks_to_stop(word) for word in re.split(r", | or ", words[1]))
+
+
+def test_the_services_that_are_read() -> None:
+    named = {name.lower().removeprefix("amazon ") for name in re.findall(r"^\| ([A-Z][\w ]+|listmonk) \| ", LIST, re.M)}
+    assert {one.name for one in SERVICES} | {"troth"} == named
+    assert f"parts of {AT_ONCE:,} addresses" in LIST
+    assert (WORDS["subscribed"], WORDS["enabled"]) == (None, None)

@@ -38,7 +38,7 @@ def test_the_program_fetches_a_file_by_pieces_and_says_its_duties(
     program = tmp_path / "fetch_file.py"
     found = re.search(r"^```python\n(# fetch_file\.py\n.*?)^```$", HOW_TO, re.M | re.S)
     program.write_text(found[1])
-    monkeypatch.setattr(fetching, "PIECE", 200)
+    monkeypatch.setattr(fetching, "PIECE", 50)
     with serving(tmp_path) as at:
         id, path = at.made()
         at.people.choose(Identifier("email", "ann@example.org"), {"marketing": "out"}, how="one-click")

@@ -47,14 +47,15 @@ RARELY = st.integers(0, 5)
 class LegalRequestsMachine(RuleBasedStateMachine):
     """A house with three people, five of the staff, and requests about any of them."""
 
-    @initialize()
-    def open(self) -> None:
+    @initialize(gag=st.none() | st.just(0) | DAYS, purpose=st.just("legal.comply") | st.sampled_from(PURPOSES))
+    def open(self, gag: int | None, purpose: str) -> None:
         self.stack = ExitStack()
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         terms = Terms(ceiling=CEILING, ahead=AHEAD, review=REVIEW)
         self.house: House = self.stack.enter_context(opened(f"sqlite:///{folder / 'troth.db'}", folder, terms))
         self.ids = {name: self.house.person(name) for name in NAMES}
         self.known: list[Request] = []
+        self.receive_one("dora", {"ann", "bob"}, {"identity.name", "contact.email"}, purpose, gag, None)
 
     def teardown(self) -> None:
         if hasattr(self, "stack"):
@@ -72,8 +73,12 @@ class LegalRequestsMachine(RuleBasedStateMachine):
     def receive(
         self, by: str, names: set[str], data: set[str], purpose: str, gag: int | None, ends: int | None
     ) -> None:
-        if len(self.known) == 3:
-            return
+        if len(self.known) < 3:
+            self.receive_one(by, names, data, purpose, gag, ends)
+
+    def receive_one(
+        self, by: str, names: set[str], data: set[str], purpose: str, gag: int | None, ends: int | None
+    ) -> None:
         now = self.house.clock.now
         until = None if gag is None else now + gag * DAY if gag else None
         said = Received(
@@ -104,7 +109,7 @@ class LegalRequestsMachine(RuleBasedStateMachine):
     def approve(self, number: int, by: str) -> None:
         self.act(number, by, "approve", Approved())
 
-    @rule(number=st.integers(0, 2), one=STAFF, other=STAFF)
+    @rule(number=st.integers(0, 2), one=st.just("carl") | STAFF, other=st.just("otto") | STAFF)
     def review_and_approve(self, number: int, one: str, other: str) -> None:
         """The usual way, so that it is gone often."""
         self.act(number, "cara", "review", Reviewing())
@@ -240,7 +245,7 @@ def read(shared) -> dict[str, set[str]]:
 
 SETTINGS = settings(stateful_step_count=25, suppress_health_check=list(HealthCheck), deadline=None)
 TestLegalRequests = LegalRequestsMachine.TestCase
-TestLegalRequests.settings = settings(SETTINGS, max_examples=30)
+TestLegalRequests.settings = settings(SETTINGS, max_examples=20)
 
 
 @pytest.mark.soak

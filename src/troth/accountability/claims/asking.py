@@ -12,7 +12,7 @@ from troth.record.pinned import read_pinned
 from troth.record.verification import verify_record
 from troth.record.verifier import VerifyError
 from troth.store import Store
-from troth.store.schema import choice_changes, choices, leaves
+from troth.store.schema import choice_changes, choices, leaves, persons
 
 CHANGES = select(func.count()).select_from(choice_changes)
 WITHOUT_ENTRY = (
@@ -21,17 +21,25 @@ WITHOUT_ENTRY = (
     .join(leaves, choice_changes.c.leaf == leaves.c["index"], isouter=True)
     .where(leaves.c["index"].is_(None))
 )
+# What a person said of each choice last. Who became one with somebody else has no choices of their own any more.
 _LATEST = (
     select(choice_changes.c.person, choice_changes.c.choice, func.max(choice_changes.c.leaf).label("leaf"))
+    .join(persons, persons.c.id == choice_changes.c.person)
+    .where(persons.c.merged_into.is_(None))
     .group_by(choice_changes.c.person, choice_changes.c.choice)
     .subquery()
 )
 _SAME = (choices.c.person == _LATEST.c.person) & (choices.c.choice == _LATEST.c.choice)
-_STATED = choice_changes.alias()
-STALE = (
+FORGOTTEN = (
     select(func.count())
-    .select_from(_LATEST.join(_STATED, _STATED.c.leaf == _LATEST.c.leaf).join(choices, _SAME, isouter=True))
-    .where(choices.c.leaf.is_(None) | (choices.c.leaf != _LATEST.c.leaf) | (choices.c.state != _STATED.c.state))
+    .select_from(_LATEST.join(choices, _SAME, isouter=True))
+    .where(choices.c.leaf.is_(None) | (choices.c.leaf < _LATEST.c.leaf))
+)
+_MADE = choice_changes.alias()
+ALTERED = (
+    select(func.count())
+    .select_from(choices.join(_MADE, _MADE.c.leaf == choices.c.leaf, isouter=True))
+    .where(_MADE.c.leaf.is_(None) | (_MADE.c.state != choices.c.state) | (_MADE.c.choice != choices.c.choice))
 )
 
 Question = Callable[[], Answer]
@@ -47,7 +55,7 @@ def choices_in_force(store: Store) -> Answer:
     with store.read() as connection:
         total = int(connection.execute(CHANGES).scalar_one())
         lost = int(connection.execute(WITHOUT_ENTRY).scalar_one())
-        stale = int(connection.execute(STALE).scalar_one())
+        stale = int(connection.execute(FORGOTTEN).scalar_one()) + int(connection.execute(ALTERED).scalar_one())
     if lost:
         return Answer(False, f"{lost} changes of choices are not in the record.")
     if stale:

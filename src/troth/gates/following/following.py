@@ -7,7 +7,7 @@ deliveries, and how far it came are written together, so nothing is told twice o
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -79,12 +79,13 @@ class Following:
             while looked < limit and (some := self._store.write(steps[name])):
                 looked += some
         looked += self._decide()
-        for step, any_of_it in (
-            (settling.settle, settling.SETTLED),
-            (settling.call_late, settling.LATE),
-            (settling.forget_strays, settling.STRAYS),
+        now = to_micros(self._store.clock())
+        for step, statement, values in (
+            (settling.settle, settling.SETTLED, {"at_most": 1}),
+            (settling.call_late, settling.LATE, {"at_most": 1, "now": now}),
+            (settling.forget_strays, settling.STRAYS, {}),
         ):
-            while looked < limit and self._some(any_of_it) and (some := self._store.write(step)):
+            while looked < limit and self._some(statement, values) and (some := self._store.write(step)):
                 looked += some
         return looked
 
@@ -102,11 +103,10 @@ class Following:
         found = [name for name, last in latest.items() if last is not None and last > int(places.get(name, -1))]
         return [*found, *([ERASURES] if erased else [])]
 
-    def _some(self, statement: Any) -> bool:
-        values = {"at_most": 1, "now": to_micros(self._store.clock())}
-        wanted = {name: values[name] for name in values if name in statement.compile().params}
+    def _some(self, statement: Any, values: Mapping[str, int]) -> bool:
+        """Whether there is anything to do: asking takes no turn of the writer."""
         with self._store.read() as connection:
-            return connection.execute(statement, wanted).first() is not None
+            return connection.execute(statement, values).first() is not None
 
     def _emit(self, unit: Unit, one: FollowUp) -> None:
         """Write a follow-up with its message, or for staff where no endpoint takes it."""

@@ -47,15 +47,18 @@ RARELY = st.integers(0, 5)
 class LegalRequestsMachine(RuleBasedStateMachine):
     """A house with three people, five of the staff, and requests about any of them."""
 
-    @initialize(gag=st.none() | st.just(0) | DAYS, purpose=st.just("legal.comply") | st.sampled_from(PURPOSES))
-    def open(self, gag: int | None, purpose: str) -> None:
+    @initialize(
+        by=st.sampled_from(["carl", "dora", "otto"]), names=st.sampled_from([{"ann", "bob"}, set(NAMES)]),
+        gag=st.none() | st.just(0) | DAYS, purpose=st.just("legal.comply") | st.sampled_from(PURPOSES),
+    )  # fmt: skip
+    def open(self, by: str, names: set[str], gag: int | None, purpose: str) -> None:
         self.stack = ExitStack()
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         terms = Terms(ceiling=CEILING, ahead=AHEAD, review=REVIEW)
         self.house: House = self.stack.enter_context(opened(f"sqlite:///{folder / 'troth.db'}", folder, terms))
         self.ids = {name: self.house.person(name) for name in NAMES}
         self.known: list[Request] = []
-        self.receive_one("dora", {"ann", "bob"}, {"identity.name", "contact.email"}, purpose, gag, None)
+        self.receive_one(by, names, {"identity.name", "contact.email"}, purpose, gag, None)
 
     def teardown(self) -> None:
         if hasattr(self, "stack"):

@@ -15,6 +15,7 @@ from standardwebhooks import Webhook
 
 from troth.gates.delivery.deliveries import DeliveryError
 from troth.gates.delivery.schedule import ATTEMPTS
+from troth.gates.delivery.sending import MOST_BYTES, Sender
 from troth.gates.errors import GateError
 from troth.people.errors import StaleChoicesError
 from troth.store import StoreUnavailableError
@@ -270,6 +271,9 @@ def test_what_may_leave_is_decided_anew_each_time(delivering: Delivering, receiv
         "When it was to be sent, nothing of it was allowed to leave. What was sent before may have arrived."
     )
     assert delivering.one(other).why == "There is no such disclosure."
+    with delivering.store.read() as connection:
+        nonces = connection.exec_driver_sql("SELECT count(nonce) FROM deliveries").scalar()
+    assert nonces == 0
     outcomes = {(entry["outcome"], entry["reason"]) for entry in delivering.entries("undelivered")}
     assert outcomes == {("stopped", "nothing-left"), ("stopped", "unknown-disclosure")}
 
@@ -364,6 +368,38 @@ def test_whoever_is_slow_or_dead_or_lies_delays_nobody_else(delivering: Deliveri
         took, held = asyncio.run(run())
     assert held <= 8  # of the slow one no more is under way than that
     assert took < 3.0, "the good recipient waited for a bad one"
+
+
+def test_while_a_recipient_fails_it_is_tried_with_one_at_a_time(delivering: Delivering, receiver: Receiver) -> None:
+    delivering.endpoints.add("cards", receiver.url, by="mary")
+    receiver.behave = lambda seen: Said(500)
+    delivering.disclose(count=20)
+
+    async def run() -> list[int]:
+        deliverer = delivering.deliverer()
+        begun = []
+        for _ in range(6):
+            if len(begun) == 3:
+                receiver.behave = lambda seen: Said(200)
+            begun.append(await deliverer.turn())
+            await deliverer.settle()
+        await deliverer.stop()
+        return begun
+
+    assert asyncio.run(run()) == [8, 1, 1, 1, 8, 1]  # eight, then one each while it fails; the last is what was left
+
+
+def test_of_an_answer_only_so_much_is_read(receiver: Receiver) -> None:
+    async def post(answer: bytes) -> bytes | None:
+        receiver.behave = lambda seen: Said(200, answer)
+        sender = Sender(loopback=True, limit=5)
+        found = await sender.post(receiver.url, {}, b"{}")
+        await sender.close()
+        assert found.delivered
+        return found.body
+
+    assert asyncio.run(post(b"a" * MOST_BYTES)) == b"a" * MOST_BYTES
+    assert asyncio.run(post(b"a" * (MOST_BYTES + 1))) is None
 
 
 def test_when_it_stops_what_was_under_way_is_tried_again(delivering: Delivering, clock: Clock) -> None:

@@ -178,6 +178,7 @@ def make_app(
     if log is not None:
         from troth.gates.services import ServiceKeys  # noqa: PLC0415 - only who has a store pays for loading it
         from troth.web.accountability.transparency import TransparencyRoutes  # noqa: PLC0415 - likewise
+        from troth.web.promises.routes import PromiseRoutes  # noqa: PLC0415 - likewise
         from troth.web.recipients.routes import RecipientRoutes  # noqa: PLC0415 - likewise
         from troth.web.record import RecordRoutes, publications  # noqa: PLC0415 - likewise
         from troth.web.seals.routes import PICTURE_HEADERS, SealRoutes  # noqa: PLC0415 - likewise
@@ -193,6 +194,7 @@ def make_app(
         seals = SealRoutes(*of_log)
         mounts.append(Mount(SealRoutes.takes_picture, secured(seals, PICTURE_HEADERS)))
         mounts.append(Mount(SealRoutes.takes, secured(seals)))
+        mounts.append(Mount(PromiseRoutes.takes, secured(PromiseRoutes(*of_log))))
         if people is not None:
             shown = (log, policy, clock_of_pages, published)
             report = TransparencyRoutes(*shown, choices=True, terms=terms)

@@ -228,6 +228,8 @@ DOCUMENTS = {
     '<div style="display:none">a<div>b</div></div><p>x</p>|</body>': "a hidden line that is closed",
     "<details><div hidden></details>x|</body>": "what is hidden within what is closed",
     "<p hidden>a<p>x|</body>": "a hidden paragraph, which the next one closes",
+    "<p hidden>a|</body>": "a hidden paragraph, which the footer closes",
+    "<div><p hidden>a</div><table><tr><td>x</table>|</body>": "a hidden paragraph before a table",
     "<img hidden>x|</body><div hidden>": "what has no end, and what is behind",
     "<table><tr><td style='display:none'>a<td>x</table>|</body>": "a hidden cell",
 }
@@ -279,6 +281,7 @@ OPEN = {
     "<details>x</body>": "details",
     "<div hidden><table><tr><td></div></body>": "div",
     "<span hidden><div></span></body>": "span",
+    "<p hidden><table><tr><td></body>": "p",
     "<div hidden><div></div></body>": "div",
     "<dialog><div>x</div></body>": "dialog",
     "<select>x</body>": "select",

@@ -26,7 +26,7 @@ _HIDE = frozenset(
 # These have no end tag, or none that is asked for, so nothing says where what they hide ends: at the next of them.
 _ENDLESS = (
     "area br col embed hr img input link meta source track wbr "
-    "p li dt dd td th tr tbody thead tfoot caption colgroup option"
+    "li dt dd td th tr tbody thead tfoot caption colgroup option"
 )
 _NO_END = frozenset(_ENDLESS.encode().split())
 _BARRIERS = frozenset(b"table object marquee applet select math svg button".split())  # end tags outside do not reach in
@@ -34,6 +34,7 @@ _BLOCKS = frozenset(
     b"address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer header "
     b"hgroup main menu nav ol pre search section summary ul".split()
 )
+_ENDS_P = _BLOCKS | frozenset(b"p form h1 h2 h3 h4 h5 h6 hr".split())
 _STYLED = re.compile(
     rb"\shidden(?=[\s=>/])"
     rb"|display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0*\.?0*\s*[;!\"'>]|max-height\s*:\s*0",
@@ -67,11 +68,11 @@ def place(document: bytes) -> int:
             )
         name = (match["name"] or b"").lower()
         if match["close"] and name in (b"body", b"html"):
-            ends[name] = (match.start(), hiding.by)
+            ends[name] = (match.start(), hiding.by if hiding.open else b"")
         elif name:
             hiding.take(name, document[match.end() : end], close=bool(match["close"]))
         at = end
-    where, by = ends.get(b"body") or ends.get(b"html") or (size, hiding.by)
+    where, by = ends.get(b"body") or ends.get(b"html") or (size, hiding.by if hiding.open else b"")
     if by:
         text = (
             f"The HTML leaves <{by[:20].decode('ascii', 'replace')}> open, which hides what follows, and so an opt-out."
@@ -93,8 +94,15 @@ class _Hiding:
         self.by = b""
         self.within: list[bytes] = []
 
+    @property
+    def open(self) -> bool:
+        """Whether something added here would be hidden. It is a block, and so ends a paragraph that was left open."""
+        return bool(self.by) and (self.by != b"p" or not _BARRIERS.isdisjoint(self.within))
+
     def take(self, name: bytes, tag: bytes, *, close: bool) -> None:
         """Take in a tag."""
+        if self.by == b"p" and not close and name in _ENDS_P and not self.open:
+            self.by, self.within = b"", []
         if not self.by:
             if not close and (name in _HIDE or (name not in _NO_END and _STYLED.search(tag))):
                 self.by = name

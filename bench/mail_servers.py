@@ -133,14 +133,12 @@ def postfix(folder: Path, root: Path, sink: int, tls: bool, more: str = "") -> I
 
     `more` are further lines of its configuration.
     """
-    port = free_port()
     config = folder / "config"
     for made in (config, folder / "queue", folder / "data", *(folder / "queue" / name for name in DIRECTORIES)):
         made.mkdir(parents=True, exist_ok=True)
     certificate(folder)
     values = {"folder": folder, "root": str(root).rstrip("/"), "sink": sink, "level": "encrypt" if tls else "none"}
     (config / "main.cf").write_text(MAIN.format(**values, wrapper="yes" if tls else "no") + more)
-    (config / "master.cf").write_text(MASTER.format(port=port))
     (folder / "queue" / "pid").mkdir(exist_ok=True)
     for made in (folder / "data", *(folder / "queue" / name for name in DIRECTORIES)):
         shutil.chown(made, "daemon")
@@ -157,20 +155,35 @@ def postfix(folder: Path, root: Path, sink: int, tls: bool, more: str = "") -> I
             above.chmod(above.stat().st_mode | 0o011)
     environment = {**os.environ, "LD_LIBRARY_PATH": f"{values['root']}/usr/lib/postfix", "MAIL_CONFIG": str(config)}
     command = [f"{values['root']}/usr/lib/postfix/sbin/master", "-c", str(config), "-d"]
-    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    said = (folder / "said").open("w")
+    for _ in range(5):  # another program may have taken the port meanwhile
+        port = free_port()
+        (config / "master.cf").write_text(MASTER.format(port=port))
+        process = subprocess.Popen(command, env=environment, start_new_session=True, stderr=said)
+        if answers(process, port):
+            break
+    else:
+        logs = [path.read_text() for path in (folder / "said", folder / "log") if path.exists()]
+        raise SystemExit(f"Postfix did not start ({process.returncode}).\n" + "\n".join(logs))
     try:
-        for _ in range(100):
-            with socket.socket() as tried:
-                if tried.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        else:
-            log = folder / "log"
-            raise SystemExit(f"Postfix did not start.\n{log.read_text() if log.exists() else ''}")
         yield port
     finally:
         process.terminate()
         process.wait(20)
+        said.close()
+
+
+def answers(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until a process listens on a port; whether it does, and did not end."""
+    for _ in range(600):
+        if process.poll() is not None:
+            return False
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) == 0:
+                time.sleep(0.2)  # it may be another that answered, and this one about to end
+                return process.poll() is None
+        time.sleep(0.1)
+    return False
 
 
 def troth(folder: Path, sink: int, suppressed: int, tls: bool) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import smtplib
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -58,22 +59,36 @@ def last_server(taken: Taken) -> Iterator[int]:
     async def start() -> asyncio.Server:
         return await loop.create_server(lambda: aiosmtpd.smtp.SMTP(taken, hostname="last", loop=loop), "127.0.0.1", 0)
 
+    async def stop(server: asyncio.Server) -> None:
+        server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
     server = asyncio.run_coroutine_threadsafe(start(), loop).result()
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(stop(server), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
 
 
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """Give a folder that the daemons of Postfix reach: pytest closes its own to other users whenever it starts."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
 @pytest.mark.postfix
-def test_from_postfix_through_troth_to_postfix(tmp_path: Path) -> None:
+def test_from_postfix_through_troth_to_postfix(tmp_path: Path, reachable: Path) -> None:
     tools, taken = servers(), Taken()
     root = tools.postfix_root(tmp_path)
     with (
         last_server(taken) as last,
-        tools.postfix(tmp_path / "behind", root, last, tls=False) as behind,
+        tools.postfix(reachable / "behind", root, last, tls=False) as behind,
         open_store(f"sqlite:///{tmp_path / 'troth.db'}", create=True) as store,
     ):
         people = open_people(store, tmp_path / "keys", FLAGSHIP)
@@ -85,20 +100,20 @@ def test_from_postfix_through_troth_to_postfix(tmp_path: Path) -> None:
         secret = Credentials(store).create(office.mailing.streams.find("newsletter"), by="mary")[1]
         with running(office.server([Listener(port=0)])) as thread:
             port = thread.addresses[0].rpartition(":")[2]
-            passwords = tmp_path / "passwords"
+            passwords = reachable / "passwords"
             passwords.write_text(f"[127.0.0.1]:{port} newsletter:{secret}\n")
             more = (
                 "smtp_sasl_auth_enable = yes\nsmtp_sasl_security_options = noanonymous\n"
                 f"smtp_sasl_password_maps = texthash:{passwords}\n"
             )
-            with tools.postfix(tmp_path / "before", root, int(port), tls=False, more=more) as before:
+            with tools.postfix(reachable / "before", root, int(port), tls=False, more=more) as before:
                 with smtplib.SMTP("127.0.0.1", before) as client:
                     text = f"From: {FROM}\nTo: all\nSubject: through\n\nHello\n.\n..\n"
                     client.sendmail(FROM, ["ann@example.org", "ben@example.org", "cat@example.org"], text)
                 until = time.monotonic() + 60
                 while len(taken.messages) < 2 and time.monotonic() < until:
                     time.sleep(0.05)
-    log = (tmp_path / "before/log").read_text() + (tmp_path / "behind/log").read_text()
+    log = (reachable / "before/log").read_text() + (reachable / "behind/log").read_text()
     assert sorted(to for to, _ in taken.messages) == [["ann@example.org"], ["cat@example.org"]], log
     for _, content in taken.messages:
         mail = message_from_bytes(content)

@@ -66,9 +66,23 @@ def test_the_browser_shows_the_footer(page, document: str) -> None:
     assert page.locator(LINK).inner_text() == "Unsubscribe"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.sampled_from((*TAGS, *HAZARDS)), max_size=12))
+SOUP = st.lists(st.sampled_from((*TAGS, *HAZARDS)), max_size=12)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(SOUP)
 def test_whatever_the_html_the_browser_shows_it_or_the_mail_is_refused(page, pieces: list[str]) -> None:
+    check_seen(page, pieces)
+
+
+@pytest.mark.soak
+@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(SOUP)
+def test_much_html_and_the_browser_shows_it_or_the_mail_is_refused(page, pieces: list[str]) -> None:
+    check_seen(page, pieces)
+
+
+def check_seen(page, pieces: list[str]) -> None:
     raw = mail("".join(pieces))
     try:
         out = splice(read_message(raw), MARKETING)

@@ -34,6 +34,7 @@ _BLOCKS = frozenset(
     b"address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer header "
     b"hgroup main menu nav ol pre search section summary ul".split()
 )
+_FOREIGN = frozenset((b"svg", b"math"))
 _ENDS_P = _BLOCKS | frozenset(b"p form h1 h2 h3 h4 h5 h6 hr".split())
 _STYLED = re.compile(
     rb"\shidden(?=[\s=>/])"
@@ -107,12 +108,16 @@ class _Hiding:
             if not close and (name in _HIDE or (name not in _NO_END and _STYLED.search(tag))):
                 self.by = name
         elif not close:
-            if name not in _NO_END:
+            whole = tag.endswith(b"/>") and not _FOREIGN.isdisjoint(self.within)
+            if name not in _NO_END and not whole:
                 self.within.append(name)
         elif name in self.within:
             at = len(self.within) - 1 - self.within[::-1].index(name)
             inner = self.within[at + 1 :]
-            if name in _BARRIERS or not (_BARRIERS.intersection(inner) or (inner and name not in _BLOCKS)):
+            # What is no SVG or MathML breaks out of it, and its end tag then ends nothing.
+            if (name in _BARRIERS and not (inner and name in _FOREIGN)) or not (
+                _BARRIERS.intersection(inner) or (inner and name not in _BLOCKS)
+            ):
                 del self.within[at:]
         elif name == self.by and not (self.within and name not in _BLOCKS) and not _BARRIERS.intersection(self.within):
             self.by, self.within = b"", []

@@ -444,3 +444,31 @@ def test_nobody_here_is_refused(small: House) -> None:
     with pytest.raises(CaseError, match="1 of them is nobody here"):
         small.request("nobody")
     assert act(small.store, small.staff["cara"], "k", "s", {}).act.kind == "k"
+
+
+def test_what_an_authority_got_is_followed_by_nothing(small: House) -> None:
+    """An erasure that is passed on, or is late in being, would name the authority in the public record."""
+    from sqlalchemy import func, select
+
+    from troth.conditions import Register
+    from troth.gates.delivery.queue import Queue
+    from troth.gates.following.following import Following
+    from troth.store.schema import disclosed, follow_ups
+
+    ann = small.person("ann")
+    one = small.approved(small.request("ann").id)
+    small.telling.run()
+    small.clock.move(days=7)
+    assert released(small, one.id) == [{"identity.name": "ann"}]
+    queue = Queue(small.store, small.people)
+    following = Following(small.vault, Register(small.store, small.policy), queue, small.sharing)
+    following.run()
+    small.clock.move(days=1)
+    small.person("ann")  # her name came in again, which a recipient would be told of
+    following.run()
+    small.vault.erase([ann], staff="dora")
+    small.clock.move(days=30)
+    following.run()
+    with small.store.read() as connection:
+        assert connection.execute(select(func.count()).select_from(follow_ups)).scalar_one() == 0
+        assert connection.execute(select(disclosed.c.pseudonym)).scalars().all() == [""]

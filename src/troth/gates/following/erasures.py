@@ -1,4 +1,7 @@
-"""An erasure goes to everyone who received anything of the person, under the pseudonym that they know."""
+"""An erasure goes to everyone who received anything of the person, under the pseudonym that they know.
+
+But not to an authority that got it by a legal request: that is evidence, and an entry that names it would tell of it.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,19 @@ from sqlalchemy import and_, bindparam, or_, select
 
 from troth.gates.following.followups import CURSOR, TOLD, FollowUp, move_cursor, new_follow_up
 from troth.people import People
+from troth.record.cases import is_secret
 from troth.store import Unit
-from troth.store.schema import disclosed, from_micros, leaves
+from troth.store.schema import disclosed, disclosures, from_micros, leaves
 
 AT_ONCE = 200  # lines in one unit of work
 ERASURES = "erasures"
 _PLACE = (disclosed.c.erased_leaf, disclosed.c.leaf, disclosed.c.position)
 NEW = (
-    select(*_PLACE, disclosed.c.recipient, disclosed.c.pseudonym, disclosed.c.withheld_at, leaves.c.at)
+    select(
+        *_PLACE, disclosed.c.recipient, disclosed.c.pseudonym, disclosed.c.withheld_at, leaves.c.at, disclosures.c.under
+    )
     .join_from(disclosed, leaves, leaves.c["index"] == disclosed.c.erased_leaf)
+    .join(disclosures, disclosures.c.id == disclosed.c.disclosure)
     .where(
         disclosed.c.erased_leaf >= bindparam("erased"),
         or_(
@@ -28,7 +35,7 @@ NEW = (
     .order_by(*_PLACE)
     .limit(bindparam("at_most"))
 )
-# What was withheld as a whole never reached anybody, so nobody knows that pseudonym.
+# Of what was withheld as a whole nobody knows the pseudonym, and of what an authority got nobody is told.
 BLANK = (
     disclosed.update()
     .where(disclosed.c.leaf == bindparam("of_leaf"), disclosed.c.position == bindparam("of_position"))
@@ -48,8 +55,8 @@ class ErasedPersons:
     def follow(self, unit: Unit) -> int:
         """Look at the next lines; how many there were."""
         rows = unit.rows(NEW, {**place_of(unit), "at_most": AT_ONCE})
-        for erased, leaf, position, recipient, pseudonym, withheld_at, at in rows:
-            if withheld_at is not None:
+        for erased, leaf, position, recipient, pseudonym, withheld_at, at, under in rows:
+            if withheld_at is not None or is_secret(under):
                 unit.change(BLANK, {"of_leaf": leaf, "of_position": position})
                 continue
             told = {"of_recipient": recipient, "of_pseudonym": pseudonym, "of_kind": "erasure", "since": erased}

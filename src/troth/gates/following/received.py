@@ -11,8 +11,9 @@ from sqlalchemy import bindparam, or_, select
 
 from troth.policy.history import Policy
 from troth.policy.model import Shares
+from troth.record.cases import SECRET
 from troth.store import Store, Unit
-from troth.store.schema import disclosed, persons
+from troth.store.schema import disclosed, disclosures, persons
 
 COLUMNS = [
     disclosed.c[name]
@@ -23,7 +24,17 @@ _THERE = disclosed.c.withheld_at.is_(None)
 ANY = select(disclosed.c.leaf).limit(1)
 MEANT = select(persons.c.id, persons.c.merged_into, persons.c.erased_leaf).where(persons.c.id == bindparam("of_id"))
 FAMILY = select(persons.c.id).where(or_(persons.c.id == bindparam("of_id"), persons.c.merged_into == bindparam("too")))
-OF_PERSON = select(*COLUMNS).where(disclosed.c.person == bindparam("of_person"), _THERE).order_by(disclosed.c.leaf)
+# What an authority got by a legal request is evidence: nothing follows it, and an entry that names it would tell of it.
+OF_PERSON = (
+    select(*COLUMNS)
+    .join(disclosures, disclosures.c.id == disclosed.c.disclosure)
+    .where(
+        disclosed.c.person == bindparam("of_person"),
+        _THERE,
+        or_(disclosures.c.under.is_(None), ~disclosures.c.under.startswith(SECRET, autoescape=True)),
+    )
+    .order_by(disclosed.c.leaf)
+)
 
 
 class Line(msgspec.Struct, frozen=True):

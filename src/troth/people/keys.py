@@ -2,9 +2,9 @@
 
 From its 32 random bytes HKDF-SHA-256 (RFC 5869) derives one key for each use: one for each kind of identifier, one for
 the keys of requests, one that wraps the keys of persons where no vault does, one for each data term whose values can be
-looked for, one each for links, codes, the cookie of a browser, the secrets of endpoints, addresses that get no mail and
-addresses that mail comes back to, and a check value that the database keeps, so that a database is never used with the
-key of another one. Whoever has the database and not this file can find nobody in it.
+looked for, one each for links, codes, the cookie of a browser, the secrets of endpoints, addresses that get no mail,
+addresses that mail comes back to and the keys of complaints, and a check value that the database keeps, so that a
+database is never used with the key of another one. Whoever has the database and not this file can find nobody in it.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class IndexKey:
     """The derived keys. Holds no identifier."""
 
     __slots__ = (
-        "_kinds", "_pseudonyms", "_requests", "_terms", "_values", "browsers", "check", "codes", "endpoints", "passes",
-        "returns", "suppressions", "wrapping",
+        "_kinds", "_pseudonyms", "_requests", "_terms", "_values", "browsers", "check", "codes", "complaints",
+        "endpoints", "passes", "returns", "suppressions", "wrapping",
     )  # fmt: skip
 
     def __init__(self, seed: bytes) -> None:
@@ -58,6 +58,7 @@ class IndexKey:
         self.endpoints = _derive(seed, "endpoints", 64)
         self.suppressions = _derive(seed, "suppressions")
         self.returns = _derive(seed, "returns", 64)
+        self.complaints = LocalWrapping(_derive(seed, "complaints"))
         self.check = _derive(seed, "check")[:16].hex()
 
     def blind(self, identifier: Identifier) -> bytes:

@@ -751,6 +751,40 @@ tallies = Table(
     comment="How often each gate was asked under each statement, by day: allowed and refused. About nobody.",
 )
 
+complaints = Table(
+    "complaints",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("code", LargeBinary, nullable=False, unique=True),
+    Column("sealing_key", LargeBinary),
+    Column("blind", LargeBinary),
+    Column("created_at", BigInteger, nullable=False),
+    Index("complaints_created", "created_at"),
+    Index("complaints_blind", "blind"),
+    comment="Complaints: the hash of the code that leads to one, and its key, wrapped; without one, it was erased.",
+)
+
+complaint_texts = Table(
+    "complaint_texts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("complaint", Text, nullable=False),
+    Column("sort", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("complaint_texts_complaint", "complaint"),
+    comment="What people wrote in complaints, their addresses and files, sealed under the key of the complaint.",
+)
+
+complaint_told = Table(
+    "complaint_told",
+    metadata,
+    Column("complaint", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("complaint", "what"),
+    comment="Which step of a complaint was mailed to whoever complained, and which reminder to staff.",
+)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

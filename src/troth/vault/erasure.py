@@ -33,6 +33,8 @@ from troth.store.schema import (
     choice_changes,
     choices,
     codes,
+    complaint_texts,
+    complaints,
     disclosed,
     disclosure_waiting,
     follow_ups,
@@ -57,9 +59,9 @@ ERASED_AT_ONCE = 10_000  # persons in one transaction: others that write wait fo
 GREAT_MANY, GREAT_MANY_AT_ONCE = 100_000, 50_000
 SLOTS = 100  # persons in one statement, which is compiled once
 TABLES = (
-    "case_facts", "case_persons", "choice_changes", "choices", "codes", "disclosed", "disclosure_waiting",
-    "follow_ups", "identifiers", "items", "mail_bodies", "mail_queue", "mail_sent", "notices", "openings", "outbox",
-    "person_links", "persons", "recipient_subscriptions", "requests",
+    "case_facts", "case_persons", "choice_changes", "choices", "codes", "complaint_texts", "complaints", "disclosed",
+    "disclosure_waiting", "follow_ups", "identifiers", "items", "mail_bodies", "mail_queue", "mail_sent", "notices",
+    "openings", "outbox", "person_links", "persons", "recipient_subscriptions", "requests",
 )  # fmt: skip
 
 _slots: list[BindParameter[str]] = [bindparam(f"id{number}") for number in range(SLOTS)]
@@ -97,6 +99,11 @@ _OTHERS = mail_queue.alias("others")
 DELETIONS = (
     codes.delete().where(codes.c.blind.in_(_THEIR_BLINDS)),
     recipient_subscriptions.delete().where(recipient_subscriptions.c.blind.in_(_THEIR_BLINDS)),
+    # What was written in complaints from their addresses; that there was one, and what became of it, stays.
+    complaint_texts.delete().where(
+        complaint_texts.c.complaint.in_(select(complaints.c.id).where(complaints.c.blind.in_(_THEIR_BLINDS)))
+    ),
+    complaints.update().where(complaints.c.blind.in_(_THEIR_BLINDS)).values(sealing_key=None, blind=None),
     identifiers.delete().where(identifiers.c.person.in_(_GONE)),
     openings.delete().where(openings.c.person.in_(_GONE)),
     openings.delete().where(openings.c.leaf.in_(_LEAVES_ABOUT_THEM)),

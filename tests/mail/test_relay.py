@@ -296,7 +296,7 @@ def test_a_lease_is_renewed(rig: Rig) -> None:
     assert rig.queue.renew("worker") == 1
     assert rig.queue.renew("work") == 0
     rig.clock.move(seconds=50)
-    assert rig.queue.holds(jobs) == {jobs[0].id}
+    assert rig.queue.holds(jobs) == {(jobs[0].id, jobs[0].lease)}
     assert rig.queue.take("other-1", 10) == ([], [])
 
 

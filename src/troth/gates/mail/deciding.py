@@ -98,6 +98,9 @@ class Mailing:
         self._offering = Offering(people.key, self.verp)
         self._site = site
         self._names = frozenset(point.choices({}).names)
+        # What follows from the policy and a stream alone, neither of which changes here.
+        self._terms_of: dict[str, list[str]] = {}
+        self._choices_of: dict[tuple[Stream, str, str | None], str | None] = {}
 
     def verdicts(
         self,
@@ -167,14 +170,17 @@ class Mailing:
 
     def _terms(self, stream: Stream) -> list[str]:
         """The data terms under which the address can be held: that of the stream, and those below it."""
-        return list(
-            dict.fromkeys(
-                term
-                for version in self.point.policy.versions
-                for term in version.vocabulary.slugs("data")
-                if stream.data in version.vocabulary.path("data", term)
+        found = self._terms_of.get(stream.data)
+        if found is None:
+            found = self._terms_of[stream.data] = list(
+                dict.fromkeys(
+                    term
+                    for version in self.point.policy.versions
+                    for term in version.vocabulary.slugs("data")
+                    if stream.data in version.vocabulary.path("data", term)
+                )
             )
-        )
+        return found
 
     def _make_persons(self, decided: list[Verdict]) -> None:
         unknown = [number for number, one in enumerate(decided) if one.allowed and one.person is None]
@@ -203,7 +209,10 @@ class Mailing:
         if not marketing:
             verp = self.verp.sender(stream, blind)
             return msgspec.structs.replace(verdict, verp=verp, returns=stream.returns)
-        choice = self._choice(stream, version, verdict.statement)
+        key = (stream, version.id, verdict.statement)
+        if key not in self._choices_of:
+            self._choices_of[key] = self._choice(stream, version, verdict.statement)
+        choice = self._choices_of[key]
         site = self._site() if callable(self._site) else self._site
         if choice is None or site is None or not leads_to_pages(site):
             return _refused(verdict.address, "no-opt-out", verdict)

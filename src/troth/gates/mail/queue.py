@@ -67,9 +67,9 @@ RENEW = (
     .where(mail_queue.c.lease.between(bindparam("first"), bindparam("last")))
     .values(leased_until=bindparam("new_until"))
 )
-HELD = select(mail_queue.c.id).where(
-    mail_queue.c.id == bindparam("of_id"),
-    mail_queue.c.lease == bindparam("of_lease"),
+HELD = select(mail_queue.c.id, mail_queue.c.lease).where(
+    mail_queue.c.id.in_(bindparam("of_ids", expanding=True)),
+    mail_queue.c.lease.in_(bindparam("of_leases", expanding=True)),
     mail_queue.c.leased_until > bindparam("now"),
 )
 _MINE = (mail_queue.c.id == bindparam("of_id"), mail_queue.c.lease == bindparam("of_lease"))
@@ -221,15 +221,22 @@ class Queue:
 
         return self.store.write(work)
 
-    def holds(self, jobs: Iterable[Job]) -> set[int]:
-        """Which of these lines are still there and on their lease, so that they may be sent. StoreUnavailableError."""
-        now = to_micros(self.store.clock())
+    def holds(self, jobs: Iterable[Job]) -> set[tuple[int, str]]:
+        """Which of these lines, each with its lease, are still there and on it, so that they may be sent.
+
+        StoreUnavailableError.
+        """
+        found: set[tuple[int, str]] = set()
+        several = list(jobs)
         with self.store.read() as connection:
-            return {
-                job.id
-                for job in jobs
-                if connection.execute(HELD, {"of_id": job.id, "of_lease": job.lease, "now": now}).first() is not None
-            }
+            for start in range(0, len(several), 100):
+                some = several[start : start + 100]
+                values = {
+                    "of_ids": [job.id for job in some], "of_leases": list({job.lease for job in some}),
+                    "now": to_micros(self.store.clock()),
+                }  # fmt: skip
+                found |= {(int(id), str(lease)) for id, lease in connection.execute(HELD, values)}
+        return found
 
     def job(self, row: Sequence[object]) -> Job:
         """The job in a row of TAKEN. EnvelopeError: it cannot be opened."""

@@ -1,9 +1,4 @@
-"""The relay: takes what is in the queue, looks once more whether it may leave, hands it over, notes what came of it.
-
-The last look is at the newest word of the store, and comes when everything but the end of the message is said. Whoever
-changes people in this process tells so before it is acknowledged, and after that it is looked again before the end is
-said. So nothing leaves to a person after their opt-out was acknowledged, except what upstream has already.
-"""
+"""The relay: takes what is in the queue, hands it over after a last look (`looking.py`), and notes what came of it."""
 
 from __future__ import annotations
 
@@ -12,26 +7,23 @@ import contextlib
 import logging
 import random
 import secrets
-import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from troth.gates.mail.backoff import Destinations
 from troth.gates.mail.bouncing import status_of
 from troth.gates.mail.conversation import LostError, Reply
 from troth.gates.mail.ending import Ending
 from troth.gates.mail.handing import Outgoing, UnavailableError, Upstream, WithheldError
+from troth.gates.mail.looking import LastLook, Looking
 from troth.gates.mail.queue import LEASE, Job, Queue
 from troth.gates.mail.streams import StreamError
 from troth.gates.mail.verdicts import NOTICES, Verdicts
 from troth.people.errors import PeopleError
 from troth.store import StoreError, StoreUnavailableError
 
-T = TypeVar("T")
-THREADS = 2  # in which the store is read
 EVERY = 1.0  # seconds between two looks at the queue, which others fill too
 AT_ONCE = 100  # lines that are taken together
 AHEAD = 3  # times the connections of upstream: so many messages wait for one in memory
@@ -60,7 +52,6 @@ class Relay:
     ) -> None:
         self._queue = queue
         self._upstream = upstream
-        self._verdicts = verdicts
         self._bounced = bounced
         self._every = every
         self._monotonic = monotonic
@@ -73,13 +64,10 @@ class Relay:
         self._lines = 0
         self._most = upstream.connections * AHEAD
         self._wake = asyncio.Event()
-        self._threads = ThreadPoolExecutor(THREADS, "troth-mail-relay")
         self._stopping = False
         self._pause = 0.0
         self._closed_until = 0.0
-        self._instant = threading.Lock()
-        self._changes = 0  # of people in this process, each before it is acknowledged
-        queue.people.attach(self)
+        self._looking = Looking(queue, verdicts)
 
     # --- from the side of acceptance ----------------------------------------------------------------------------------
 
@@ -96,11 +84,6 @@ class Relay:
     def wake(self) -> None:
         """Look at the queue now."""
         self._wake.set()
-
-    def catch_up(self) -> None:
-        """As a follower of the people: what leaves after this returns was decided after the change. Does not raise."""
-        with self._instant:
-            self._changes += 1
 
     # --- running ------------------------------------------------------------------------------------------------------
 
@@ -123,8 +106,10 @@ class Relay:
         """Take what is due and send it; whether there was anything. With `wait` it returns when all is sent."""
         taken = False
         room = self._most - self._lines
-        if room > 0 and self._monotonic() >= self._closed_until and await self._in_thread(self._queue.due):
-            jobs, lost = await self._in_thread(partial(self._queue.take, self._next_lease(), min(room, AT_ONCE)))
+        if room > 0 and self._monotonic() >= self._closed_until and await self._looking.in_thread(self._queue.due):
+            jobs, lost = await self._looking.in_thread(
+                partial(self._queue.take, self._next_lease(), min(room, AT_ONCE))
+            )
             taken = bool(jobs)
             for id, _ in lost:
                 log.warning("Line %d of the queue cannot be opened and stays: was its person erased?", id)
@@ -142,16 +127,11 @@ class Relay:
         for task in set(self._under_way):
             task.cancel()
         await self._upstream.close()
-        self._queue.people.detach(self)
-        self._threads.shutdown(wait=False)
+        self._looking.close()
 
     def _next_lease(self) -> str:
         self._leases += 1
         return f"{self._worker}-{self._leases}"
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        """In one of two threads of its own: as many as there are, they take turns, and few turns are quicker."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _sleep(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -199,12 +179,12 @@ class Relay:
                 left[0].envelope.sender, tuple(job.envelope.recipient for job in left), left[0].content,
                 left[0].message,
             )  # fmt: skip
-            last = _LastLook(self, left)
+            last = LastLook(self._looking, left)
             try:
                 replies = await self._upstream.send(outgoing, last.look, last.hand_over)
             except WithheldError:
                 await self._noted(left, last.withheld, ())
-                left = [job for job in left if job.id in last.held and job.id not in last.withheld]
+                left = last.left
                 continue
             except (LostError, UnavailableError, OSError) as error:
                 self._close(error)
@@ -255,42 +235,3 @@ class Relay:
         self._pause = min(max(FIRST_PAUSE, self._pause * 2), LONGEST_PAUSE)
         self._closed_until = now + self._pause
         log.warning("Upstream takes no mail now; tried again in %.0f seconds. %s", self._pause, type(error).__name__)
-
-    def _allowed(self, jobs: Sequence[Job]) -> dict[int, str]:
-        """Of these lines those that may not leave, with the reason. Raises what the verdicts raise."""
-        found: dict[int, str] = {}
-        asked = [job for job in jobs if job.stream != NOTICES]
-        if asked:
-            at = self._queue.store.clock()
-            outcomes = self._verdicts().outcomes(asked[0].stream, [job.envelope.recipient for job in asked], at)
-            found = {job.id: reason for job, reason in zip(asked, outcomes, strict=True) if reason is not None}
-        return found
-
-
-class _LastLook:
-    """The last look at one message. `held`: the lines that are on their lease; `withheld`: those that may not leave."""
-
-    def __init__(self, relay: Relay, jobs: Sequence[Job]) -> None:
-        self._relay = relay
-        self._jobs = jobs
-        self._changes = -1
-        self.held: set[int] = set()
-        self.withheld: dict[int, str] = {}
-
-    async def look(self) -> None:
-        """Read the newest word of the store, and decide by it."""
-        self._changes = self._relay._changes
-        self.held, self.withheld = await self._relay._in_thread(self._read)
-
-    def _read(self) -> tuple[set[int], dict[int, str]]:
-        return self._relay._queue.holds(self._jobs), self._relay._allowed(self._jobs)
-
-    def hand_over(self, write: Callable[[], object]) -> bool:
-        """Let it leave if all of it may. What changed since the look is looked at again, in this very instant."""
-        with self._relay._instant:
-            if self._changes != self._relay._changes:
-                self.withheld = self._relay._allowed(self._jobs)
-            if self.withheld or len(self.held) < len(self._jobs):
-                return False
-            write()
-            return True

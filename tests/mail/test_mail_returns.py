@@ -362,6 +362,16 @@ def test_what_was_changed_means_nobody(shared: Mails, data) -> None:
             shared.returns.take(dsn(), f"{local}@elsewhere.example", source="lmtp")
 
 
+def test_no_second_spelling_means_the_same(shared: Mails) -> None:
+    """61 letters hold one bit more than there is; with it set, the address is another text, and none."""
+    letters = "abcdefghijklmnopqrstuvwxyz234567"
+    local = shared.envelope(ANN).partition("@")[0]
+    other = local[:-1] + letters[letters.index(local[-1]) ^ 1]
+    assert shared.returns.verp.read(local).choice == "marketing"
+    with pytest.raises(VerpError):
+        shared.returns.verp.read(other)
+
+
 def test_a_report_counts_for_whom_it_came_to_whatever_it_says(here: Mails) -> None:
     """Eve has an address of her own, and names Ann in the report, in every place that there is."""
     to = here.envelope(EVE)

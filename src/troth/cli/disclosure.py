@@ -69,10 +69,9 @@ def list_(
         return
     table = _table("disclosure", "recipient", "purpose", "data", "persons", "state", "when (UTC)")
     for one in found:
-        told = one.state if one.why is None else f"{one.state}: {one.why}"
         data = ", ".join(one.data)
         when = f"{one.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(one.id, one.recipient, one.purpose, data, str(one.persons), told, when)
+        table.add_row(one.id, one.recipient, one.purpose, data, str(one.persons), one.state, when)
     out.print(table)
 
 

@@ -125,7 +125,7 @@ def measure(
     """Measure the relays in turn, so that a disturbance meets all of them."""
     run: Callable[[Client, bool], tuple[float, float]] = lambda client, keep: once(client, sink, messages, keep)  # noqa: E731
     for relay, client in clients.items():
-        once(client, sink, max(20, messages // 10), True)  # warm
+        once(client, sink, messages, True)  # warm; and from then on all recipients are known, as readers are
         found.update({(relay, mode): [] for mode in ("a new one each", "kept open")})
     for _ in range(rounds):
         for keep in (False, True):

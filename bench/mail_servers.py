@@ -6,6 +6,7 @@ python -m bench.mail_servers FOLDER SINK SUPPRESSED plain|tls     runs Troth and
 from __future__ import annotations
 
 import datetime
+import gc
 import os
 import shutil
 import signal
@@ -220,6 +221,8 @@ def troth(folder: Path, sink: int, suppressed: int, tls: bool) -> None:
         stop = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
         with running(office.server([Listener(port=0, implicit=tls)], context)) as thread:
+            gc.collect()
+            gc.freeze()  # as `troth mail serve` does
             print(f"port {thread.addresses[0].rpartition(':')[2]} secret {secret}", flush=True)
             while not stop.wait(1.0):
                 log.sign()

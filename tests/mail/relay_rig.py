@@ -13,11 +13,11 @@ from troth.gates.mail.accepting import Accepting, Keys
 from troth.gates.mail.conversation import Reply
 from troth.gates.mail.deciding import Mailing
 from troth.gates.mail.handing import HandOver, Look, Outgoing, WithheldError
+from troth.gates.mail.protocol import Stated
 from troth.gates.mail.queue import Queue
 from troth.gates.mail.relaying import Relay
 from troth.gates.mail.returns import Returns
 from troth.gates.mail.streams import Stream, read_streams
-from troth.gates.mail.submission import Stated
 from troth.people import Identifier, open_people
 from troth.policy.history import Policy
 from troth.record.keys import create_keys

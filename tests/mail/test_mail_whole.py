@@ -17,8 +17,9 @@ from troth.gates.mail.credentials import Credentials
 from troth.gates.mail.dkim_keys import dns_record
 from troth.gates.mail.listening import Listener, running
 from troth.gates.mail.post_office import PostOffice
-from troth.gates.mail.submission import Limits
-from troth.people import open_people
+from troth.gates.mail.protocol import Limits
+from troth.gates.tally import counts_by_statement
+from troth.people import Identifier, open_people
 from troth.store import open_store
 from troth.vault import open_vault
 
@@ -116,3 +117,18 @@ def test_a_full_disk_takes_nothing_and_loses_nothing(tmp_path: Path) -> None:
             messages = office.sink.caught(1000)
             time.sleep(0.02)
         assert len(messages) >= acknowledged
+
+
+def test_each_recipient_of_a_message_is_counted_once_it_is_taken(tmp_path: Path) -> None:
+    with whole(tmp_path) as (office, address, secret):
+        office.people.choose(Identifier("email", "bob@example.org"), {"marketing": "out"}, how="page")
+        for number, to in enumerate(("ann@example.org", "bob@example.org", "eve@example.org")):
+            send(address, secret, to, f"n{number}")
+        office.mailing.verdicts(office.mailing.streams["newsletter"], ["bob@example.org"])  # asked, and nothing sent
+        office.look()
+        (counted,) = counts_by_statement(office.people.store, office.people.store.clock())["news"]
+        assert (counted.allowed, counted.refused) == (2, 1)
+        send(address, secret, "ann@example.org", "last")
+    with open_store(f"sqlite:///{tmp_path / 'troth.db'}") as store:  # what was counted last is written at the end
+        (counted,) = counts_by_statement(store, store.clock())["news"]
+        assert counted.allowed == 3

@@ -27,11 +27,12 @@ from troth.gates.mail.errors import MailError
 from troth.gates.mail.language import message_language
 from troth.gates.mail.message import Message, read_message
 from troth.gates.mail.places import body_parts
+from troth.gates.mail.protocol import Stated
 from troth.gates.mail.queue import ADD_SENT, Job, Line, Parcel, Queue
 from troth.gates.mail.relaying import Relay
 from troth.gates.mail.splicing import Insertions, as_field, splice
 from troth.gates.mail.streams import Stream, StreamError
-from troth.gates.mail.submission import Stated
+from troth.gates.tally import NOBODYS, Tally
 from troth.people.changes import Person
 from troth.store import Unit
 from troth.store.schema import to_micros
@@ -60,8 +61,10 @@ class Accepting:
         *,
         host: str = "localhost",
         relay: Relay | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self._mailing = mailing
+        self._tally = tally
         self._queue = queue
         self._people = queue.people
         self._credentials = Credentials(queue.store)
@@ -91,13 +94,15 @@ class Accepting:
             mailing = self._mailing()
             (verdict,) = await self._in_thread(lambda: mailing.verdicts(stream, [recipient], make=False))
             if not verdict.allowed:
+                self._count([verdict])
                 raise _refusal(verdict)
 
     async def accept(self, stream: Stream, sender: str, recipients: list[str], content: bytes, stated: Stated) -> str:
         """See Gate."""
         lease = None if self._relay is None else self._relay.lease(len(recipients))
         work = await self._in_thread(lambda: self._prepare(stream, sender, recipients, content, stated, lease))
-        text, jobs = await self._people.store.write_async(work)
+        (text, jobs), verdicts = await self._people.store.write_async(work)
+        self._count(verdicts)
         if self._relay is not None:
             if lease is not None:
                 self._relay.offer(jobs)
@@ -123,7 +128,18 @@ class Accepting:
 
         MailError: it is refused, and nothing of it was kept. StoreUnavailableError: the same; it may be tried later.
         """
-        return self._people.store.write(self._prepare(stream, sender, recipients, content, stated, lease))
+        taken, verdicts = self._people.store.write(self._prepare(stream, sender, recipients, content, stated, lease))
+        self._count(verdicts)
+        return taken
+
+    def _count(self, verdicts: Sequence[Verdict]) -> None:
+        """Count what was decided about each recipient, once that is final. What is no address was not decided about."""
+        if self._tally is None:
+            return
+        at = self._people.store.clock()
+        for one in verdicts:
+            if one.reason != "bad-address":
+                self._tally.count("mail", one.statement or NOBODYS, one.version or "", one.allowed, at)
 
     def _prepare(  # noqa: PLR0917
         self,
@@ -133,8 +149,11 @@ class Accepting:
         content: bytes,
         stated: Stated,
         lease: str | None,
-    ) -> Callable[[Unit], tuple[str, list[Job]]]:
-        """Everything about a message but the unit of work in which it is taken, which is returned."""
+    ) -> Callable[[Unit], tuple[tuple[str, list[Job]], Sequence[Verdict]]]:
+        """Everything about a message but the unit of work in which it is taken, which is returned.
+
+        That gives the text of the reply with the lines, and the verdicts.
+        """
         mailing = self._mailing()
         message = read_message(content)
         at = self._people.store.clock()
@@ -149,11 +168,12 @@ class Accepting:
         _check_domain(stream, message.sender.domain, "From")
         verdicts = mailing.verdicts(stream, recipients, at, language=message_language(message))
         if all(verdict.outcome == "refused" for verdict in verdicts):
+            self._count(verdicts)
             raise _refusal(verdicts[0])
         id = self._people.scribe.random(9).hex()
         ready = self._ready(message, classified, verdicts, sender, id, stated, at)
 
-        def work(unit: Unit) -> tuple[str, list[Job]]:
+        def work(unit: Unit) -> tuple[tuple[str, list[Job]], Sequence[Verdict]]:
             jobs = []
             for verdict in verdicts:
                 if not verdict.allowed:
@@ -167,7 +187,7 @@ class Accepting:
                     self._queue.put(unit, parcel, state="held")
                 else:
                     jobs += self._queue.put(unit, parcel, lease=lease)
-            return _told(id, verdicts, classified.held), jobs
+            return (_told(id, verdicts, classified.held), jobs), verdicts
 
         return work
 

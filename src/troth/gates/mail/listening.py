@@ -17,8 +17,9 @@ from pathlib import Path
 
 import msgspec
 
+from troth.gates.mail.protocol import Gate, Limits
 from troth.gates.mail.relaying import Relay
-from troth.gates.mail.submission import Connection, Gate, Limits
+from troth.gates.mail.submission import Connection
 
 DEFAULT_PORT = 8769
 CONNECTIONS = 500  # at the same time

@@ -20,13 +20,14 @@ from troth.gates.mail.dkim import SigningKey
 from troth.gates.mail.dkim_keys import keys_for, make_keys
 from troth.gates.mail.handing import Upstream
 from troth.gates.mail.listening import Listener, MailServer
+from troth.gates.mail.protocol import Limits
 from troth.gates.mail.queue import Queue
 from troth.gates.mail.relaying import Relay
 from troth.gates.mail.returns import Returns
 from troth.gates.mail.sink import Sink
 from troth.gates.mail.streams import Stream, StreamError, read_streams
-from troth.gates.mail.submission import Limits
 from troth.gates.mail.upstream import upstream_of
+from troth.gates.tally import Tally
 from troth.people import People
 from troth.policy.history import Policy
 from troth.policy.problems import PolicyError
@@ -78,7 +79,10 @@ class PostOffice:
         else:
             self.upstream = relay
         self.relay = Relay(self.queue, self.upstream, lambda: self.mailing, host=name, bounced=self._bounced)
-        self.gate = Accepting(lambda: self.mailing, self.queue, self.keys, host=name, relay=self.relay)
+        self.tally = Tally()
+        self.gate = Accepting(
+            lambda: self.mailing, self.queue, self.keys, host=name, relay=self.relay, tally=self.tally
+        )
 
     def keys(self, domain: str) -> Sequence[SigningKey]:
         """The keys that sign for a domain. DkimKeyError: there are some that cannot be used, and nothing is taken."""
@@ -99,7 +103,8 @@ class PostOffice:
         return _Office(self, listeners, tls, limits)
 
     def look(self) -> bool:
-        """Decide by the version that is published now; whether there was a new one."""
+        """Write down what was decided, and decide by the version that is published now; whether there was a new one."""
+        self.tally.write(self.people.store)
         known = self.mailing.point.policy
         policy = published_policy(self.people.store, known.id, known=known)
         if policy is None or policy is known:
@@ -151,3 +156,7 @@ class _Office(MailServer):
             self._following.cancel()
         await super().stop(grace)
         self._office.gate.close()
+        try:
+            await asyncio.to_thread(self._office.tally.write, self._office.people.store)
+        except StoreError as error:
+            log.warning("What was decided in the last second is not counted: %s", error)

@@ -12,63 +12,17 @@ import binascii
 import contextlib
 import logging
 import ssl
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
-import msgspec
 from aiosmtpd.smtp import SMTP
 
 from troth.gates.mail.addresses import read_path
-from troth.gates.mail.errors import MailError
+from troth.gates.mail.protocol import STRAY, STRAY_DATA, WHOLE, Gate, Limits, Stated, reply_to, too_large
 from troth.gates.mail.reading import LINE, Body, StrayByteError, StrictReader, longest_line
-from troth.people.errors import PeopleError
-from troth.store import StoreUnavailableError
 
-RECIPIENTS = 1000  # of one message; RFC 5321, section 4.5.3.1.8 wants 100 at least
-SIZE = 26_214_400  # bytes of one message
-TIMEOUT = 300.0  # seconds of patience with a client (RFC 5321, section 4.5.3.2.7)
-WHOLE = 900.0  # seconds that a message may take to come in
-LINGER = 0.5  # seconds of silence after which a client that was refused for good has said all it had to say
 ATTEMPTS = 3  # at a password, in one connection
-STRAY = "500 5.5.2 Commands end with CR LF, and hold neither alone"
-STRAY_DATA = (
-    "550 5.5.2 The message has a bare CR, a bare LF or a NUL: lines end with CR LF, the message with CR LF . CR LF"
-)
-log = logging.getLogger("troth.mail")
 # aiosmtpd writes down who connects from where, and Troth keeps no IP address.
 logging.getLogger("mail.log").setLevel(logging.CRITICAL + 1)
-
-
-class Stated(msgspec.Struct, frozen=True):
-    """How a message came: the name that the client gave itself, and the protocol by RFC 3848, such as ESMTPSA."""
-
-    helo: str
-    protocol: str
-
-
-class Gate(Protocol):
-    """What decides. MailError: refused, with the reply. Whatever says that the store is not there: try again later."""
-
-    async def authenticate(self, user: str, secret: str) -> Any:
-        """The stream that these credentials are of, or None."""
-
-    async def check_sender(self, stream: Any, sender: str) -> None:
-        """Whether the stream may send from this address."""
-
-    async def check_recipient(self, stream: Any, recipient: str) -> None:
-        """Whether it may go to this one, so far as that is answered before the message is there."""
-
-    async def accept(self, stream: Any, sender: str, recipients: list[str], content: bytes, stated: Stated) -> str:
-        """Take a message; the text of the reply, once it is durable."""
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a connection may do."""
-
-    size: int = SIZE
-    recipients: int = RECIPIENTS
-    timeout: float = TIMEOUT
-    whole: float = WHOLE
-    linger: float = LINGER
 
 
 class Connection(SMTP):
@@ -268,7 +222,7 @@ class Connection(SMTP):
                 if not value.isdigit() or len(value) > 20:
                     return "501 5.5.4 SIZE is a number"
                 if int(value) > self._limits.size:
-                    return _too_large(self._limits)
+                    return too_large(self._limits)
             elif name == "BODY":
                 if value.upper() not in ("7BIT", "8BITMIME"):
                     return "501 5.5.4 BODY is 7BIT or 8BITMIME"
@@ -321,7 +275,7 @@ class Connection(SMTP):
         sender, recipients = self._sender, self._recipients
         self._set_rset_state()
         if body.too_large:
-            await self.push(_too_large(self._limits))
+            await self.push(too_large(self._limits))
             return
         content = body.content()
         if longest_line(content) > LINE:
@@ -395,23 +349,6 @@ class _Handler:
 
 def _never(*_: object) -> Any:
     raise AssertionError("AUTH is answered by the connection itself.")
-
-
-def reply_to(error: Exception) -> str:
-    """The reply that an error is told with. What is not foreseen is logged, without what the client sent."""
-    if isinstance(error, MailError):
-        return f"{error.code} {error.enhanced} {error.text}"
-    if isinstance(error, StoreUnavailableError):
-        if "full" in str(error).lower() or "no space" in str(error).lower():
-            return "452 4.3.1 The disk is full; nothing was taken, try again later"
-        return "451 4.3.0 The store is not there; nothing was taken, try again later"
-    if not isinstance(error, PeopleError):
-        log.error("A message was not taken: %s", type(error).__name__, exc_info=error)
-    return "451 4.3.0 It cannot be decided now; nothing was taken, try again later"
-
-
-def _too_large(limits: Limits) -> str:
-    return f"552 5.3.4 A message has at most {limits.size} bytes"
 
 
 def _decoded(text: str) -> str:

@@ -24,8 +24,8 @@ from troth.cli import (
     keying,
     legal_acts,
     mail,
-    mail_lists,
     mail_queue,
+    mail_streams,
     naming,
     notice,
     people,
@@ -78,8 +78,8 @@ app.add_typer(claim_acts.claim, name="claim")
 app.add_typer(legal_acts.legal, name="legal")
 app.add_typer(transfer.transfer, name="transfer")
 mail.mail.add_typer(mail_queue.queue, name="queue")
-mail.mail.add_typer(mail_lists.stream, name="stream")
-mail.mail.add_typer(mail_lists.credential, name="credential")
+mail.mail.add_typer(mail_streams.stream, name="stream")
+mail.mail.add_typer(mail_streams.credential, name="credential")
 app.add_typer(mail.mail, name="mail")
 app.add_typer(vault.vault, name="vault")
 app.command("backup")(backup.backup)

@@ -151,12 +151,12 @@ def list_(
         out.print("Nothing waits.")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("line", "message", "stream", "to", "state", "tries", "next (UTC)", "until (UTC)", "reply"):
+    for heading in ("line", "message", "stream", "to", "state", "tries", "next (UTC)", "reply"):
         table.add_column(heading, overflow="fold")
     for line in lines:
         table.add_row(
             str(line.id), line.message, line.stream, line.recipient or "(erased)", line.state, str(line.tries),
-            f"{line.next_at:%Y-%m-%d %H:%M}", f"{line.until:%Y-%m-%d %H:%M}", line.reply or "",
+            f"{line.next_at:%Y-%m-%d %H:%M}", line.reply or "",
         )  # fmt: skip
     out.print(table)
 

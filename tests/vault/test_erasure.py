@@ -32,6 +32,8 @@ from troth.store.backup import backup, restore
 from troth.store.schema import (
     case_facts,
     case_persons,
+    complaint_texts,
+    complaints,
     disclosed,
     disclosure_waiting,
     follow_ups,
@@ -113,6 +115,10 @@ def received(vault: Vault, person: str, address: str) -> list[bytes]:
         unit.change(disclosure_waiting.insert().values(disclosure=person[:8], position=0, person=person))
         unit.change(follow_ups.insert().values(told))
         unit.change(recipient_subscriptions.insert().values(mailed))
+        complained = {"id": person[:8], "code": person.encode()[:9], "sealing_key": b"key of " + blind, "blind": blind}
+        unit.change(complaints.insert().values(complained | {"created_at": 1}))
+        wrote = {"id": person[:8], "complaint": person[:8], "sort": "text", "sealed": b"complaint of " + blind}
+        unit.change(complaint_texts.insert().values(wrote))
 
     with vault.store.read() as connection:
         there = connection.execute(text("SELECT 1 FROM disclosed WHERE leaf = :leaf"), {"leaf": leaf}).first()

@@ -16,7 +16,17 @@ import msgspec
 from troth.accountability.complaints.bodies import Bodies, Body, next_body
 from troth.accountability.complaints.deadlines import ACKNOWLEDGE, answer_by
 from troth.accountability.complaints.entering import WHO, check
-from troth.accountability.complaints.facts import WHATS, Acknowledged, Erased, Escalated, Kind, Received, Said, what_of
+from troth.accountability.complaints.facts import (
+    WHATS,
+    Acknowledged,
+    By,
+    Erased,
+    Escalated,
+    Kind,
+    Received,
+    Said,
+    what_of,
+)
 from troth.accountability.complaints.standing import ComplaintStanding, standing
 from troth.accountability.complaints.texts import SINCE, Prepared, Random, Texts, Written, hash_of
 from troth.accountability.errors import CaseError, StaffError
@@ -50,6 +60,17 @@ class Form(msgspec.Struct, frozen=True):
     site: str | None = None
     address: str | None = None
     agreed: bool = False
+
+
+class Taking(msgspec.Struct, frozen=True):
+    """A complaint that is about to be entered: its id, code and key, what is kept sealed, and what the fact says."""
+
+    id: str
+    code: str
+    key: bytes
+    blind: bytes | None
+    prepared: tuple[Prepared, ...]
+    said: Received
 
 
 class ComplaintDesk:
@@ -111,26 +132,29 @@ class ComplaintDesk:
             if known is not None and self._same(known, form):
                 return known, code
             code = self.new_code()
-        id, key = f"cmp_{self._random(ID).hex()}", self.texts.new_key()
-        written = form.written
-        if form.address is not None:
-            written = (*written, Written("address", form.address.encode()))
-        prepared = self.texts.prepare(key, written)
-        blind = self._key.blind(Identifier("email", form.address)) if form.address is not None else None
+        taking = self.take_in(form, code)
 
         def work(unit: Unit) -> None:
             if len(unit.rows(SINCE, {"since": to_micros(unit.at) - AN_HOUR})) >= EACH_HOUR:
                 raise TooManyError("More complaints came in than can be taken at once. Please try again in an hour.")
-            said = self._received(form, prepared, unit.at)
-            self.texts.begin(unit, id, hash_of(code), key, blind)
-            self.texts.keep(unit, id, prepared)
-            first = self.ledger.add(unit, id, said)
+            first = self._begin(unit, taking, None, None)
             acknowledged = Acknowledged(by="troth")
-            check(ComplaintStanding(id, (first,)), acknowledged, unit.at)
-            self.ledger.add(unit, id, acknowledged)
+            check(ComplaintStanding(taking.id, (first,)), acknowledged, unit.at)
+            self.ledger.add(unit, taking.id, acknowledged)
 
         self.store.write(work)
-        return self.find(id), code
+        return self.find(taking.id), code
+
+    def take_in(self, form: Form, code: str | None = None, by: By = "person") -> Taking:
+        """What is to be entered of a form, ready to be signed where staff do it. Raises as `receive` does."""
+        id, key, at = f"cmp_{self._random(ID).hex()}", self.texts.new_key(), self.store.clock()
+        written, blind = form.written, None
+        if form.address is not None:
+            written = (*written, Written("address", form.address.encode()))
+            blind = self._key.blind(Identifier("email", form.address))
+        prepared = self.texts.prepare(key, written)
+        said = self._received(form, prepared, at, by)
+        return Taking(id, code or self.new_code(), key, blind, prepared, said)
 
     def do(self, id: str, said: Said, written: Sequence[Written] = ()) -> Fact[Said]:
         """A step of the person or of Troth itself: whoever calls has the code, or is a clock."""
@@ -158,22 +182,25 @@ class ComplaintDesk:
         prepared = self.texts.prepare(key, written)
         return msgspec.structs.replace(said, kept=tuple(one.kept for one in prepared)), prepared
 
+    def receive_signed(self, taking: Taking, signed: SignedAct) -> Fact[Said]:
+        """Enter a complaint that came to staff by letter or telephone; it is yet to be acknowledged."""
+
+        def work(unit: Unit) -> Fact[Said]:
+            return self._begin(unit, taking, self._signer(unit, taking.id, taking.said, signed), signed.digest)
+
+        return self.store.write(work)
+
     def act(self, id: str, said: Said, at: datetime) -> Act:
         """What somebody of the staff has to sign for a step."""
         return make_act(f"complaint.{what_of(said)}", id, _values(said), at, self._random)
 
     def do_signed(self, id: str, said: Said, prepared: Sequence[Prepared], signed: SignedAct) -> Fact[Said]:
         """A step of staff. StaffError: the act does not hold, is for something else, or is not for them to sign."""
-        if said.by != "staff" or type(said) not in WHO:
+        if said.by != "staff" or type(said) not in WHO or isinstance(said, Received):
             raise StaffError("This is not for staff to do.")
 
         def work(unit: Unit) -> Fact[Said]:
-            one = self.staff.take(unit, signed, WHO[type(said)])
-            act = signed.act
-            same = canonical.encode(dict(act.values)) == canonical.encode(_values(said))
-            if (act.kind, act.subject) != (f"complaint.{what_of(said)}", id) or not same:
-                raise StaffError("What was signed is something else than what is to be done.")
-            return self._step(unit, id, said, prepared, one.id, signed.digest)
+            return self._step(unit, id, said, prepared, self._signer(unit, id, said, signed), signed.digest)
 
         fact = self.store.write(work)
         if isinstance(said, Erased):
@@ -206,12 +233,26 @@ class ComplaintDesk:
         check(one, said, unit.at)
         if isinstance(said, Escalated) and one is not None:
             self.to(one, said)
-        self.texts.keep(unit, id, prepared)
         if isinstance(said, Erased):
             self.texts.forget(unit, id)
+        self.texts.keep(unit, id, prepared)
         return self.ledger.add(unit, id, said, staff, act)
 
-    def _received(self, form: Form, prepared: Sequence[Prepared], at: datetime) -> Received:
+    def _signer(self, unit: Unit, id: str, said: Said, signed: SignedAct) -> str:
+        one = self.staff.take(unit, signed, WHO[type(said)])
+        act = signed.act
+        same = canonical.encode(dict(act.values)) == canonical.encode(_values(said))
+        if (act.kind, act.subject) != (f"complaint.{what_of(said)}", id) or not same:
+            raise StaffError("What was signed is something else than what is to be done.")
+        return one.id
+
+    def _begin(self, unit: Unit, taking: Taking, staff: str | None, act: str | None) -> Fact[Said]:
+        check(None, taking.said, unit.at)
+        self.texts.begin(unit, taking.id, hash_of(taking.code), taking.key, taking.blind)
+        self.texts.keep(unit, taking.id, taking.prepared)
+        return self.ledger.add(unit, taking.id, taking.said, staff, act)
+
+    def _received(self, form: Form, prepared: Sequence[Prepared], at: datetime, by: By) -> Received:
         version = self.policy.in_force(at)
         if version is None:
             raise CaseError("No version of the policy is in force yet, so there is nothing to complain about.")
@@ -224,7 +265,7 @@ class ComplaintDesk:
         complaint = form.kind == "complaint"
         until = answer_by(version, at) if complaint else None
         return Received(
-            by="person",
+            by=by,
             kept=tuple(one.kept for one in prepared),
             kind=form.kind,
             version=version.id,

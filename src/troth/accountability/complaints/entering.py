@@ -57,6 +57,7 @@ MAY: Mapping[type[Said], Mapping[By, tuple[State, ...]]] = {
 }
 # Who of the staff may sign for it.
 WHO: Mapping[type[Said], tuple[Role, ...]] = {
+    Received: ROLES,
     Acknowledged: ROLES,
     Added: ROLES,
     Answered: ("desk", "counsel", "officer"),

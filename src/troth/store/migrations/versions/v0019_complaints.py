@@ -6,7 +6,12 @@ from alembic import op
 revision = "0019"
 down_revision = "0018"
 
-UNSAMPLED = (("complaints", "sealing_key"), ("complaints", "blind"), ("complaint_texts", "sealed"))  # see revision 0010
+UNSAMPLED = (  # see revision 0010
+    ("complaints", "code"),
+    ("complaints", "sealing_key"),
+    ("complaints", "blind"),
+    ("complaint_texts", "sealed"),
+)
 
 
 def upgrade() -> None:

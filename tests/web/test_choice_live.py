@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
-from choosing import ANN, Clock
+from choosing import ANN, Clock, choosing
 from running import EXAMPLE
 
 import troth
+from troth.gates.collect import Submission
+from troth.gates.tally import counts_by_statement
 from troth.people import open_people
 from troth.people.passes import Passes
 from troth.policy.reading import parse_version, read_version
@@ -115,3 +117,40 @@ choices:
 
         assert "What you allowed was for a time, which ended on 1 May 2027" in asyncio.run(show())
         app.close()
+
+
+def test_what_the_gates_decide_is_written_down_with_each_look_and_at_the_end(tmp_path: Path) -> None:
+    with choosing(tmp_path) as served:
+        app = served.app
+        live = LiveApp(
+            served.log, served.people.policy, lambda policy: app, every=3600, people=served.people, vault=served.vault
+        )
+        assert live.collecting is not None
+        feedback = Submission(
+            statement="feedback", fields={"content.feedback": "Fine", "contact.email": ANN.value}, moment="feedback"
+        )
+
+        def counted() -> int:
+            return sum(
+                one.allowed for one in counts_by_statement(served.vault.store, served.clock()).get("feedback", ())
+            )
+
+        live.collecting.collect(feedback)
+        assert counted() == 0
+        live.look()
+        assert counted() == 1
+        live.collecting.collect(feedback)
+
+        async def end() -> None:
+            received = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+            async def receive():
+                return next(received)
+
+            async def send(message) -> None:
+                pass
+
+            await live({"type": "lifespan"}, receive, send)
+
+        asyncio.run(end())
+        assert counted() == 2

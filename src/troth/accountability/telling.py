@@ -8,6 +8,7 @@ from troth.accountability.letters import Post, Telling
 from troth.accountability.terms import Terms
 from troth.accountability.transfer.transfers import TellingOfTransfers, Transfers
 from troth.decision.point import DecisionPoint
+from troth.gates.tally import Tally
 from troth.gates.use import Using
 from troth.people import ChoiceIndex
 from troth.policy.model import Version
@@ -18,14 +19,21 @@ class Teller:
     """Tells people of legal requests and transfers of the business. `page` is the address at which they see it, too."""
 
     def __init__(  # noqa: PLR0917
-        self, vault: Vault, point: DecisionPoint, index: ChoiceIndex, terms: Terms, post: Post, page: str
+        self,
+        vault: Vault,
+        point: DecisionPoint,
+        index: ChoiceIndex,
+        terms: Terms,
+        post: Post,
+        page: str,
+        tally: Tally | None = None,
     ) -> None:
         store, policy = vault.store, point.policy
 
         def version() -> Version:
             return policy.in_force(store.clock()) or policy.versions[-1]
 
-        telling = Telling(Using(vault, point, index), version, post, page)
+        telling = Telling(Using(vault, point, index, tally), version, post, page)
         self._requests = TellingOfRequests(LegalRequests(store), policy, terms, telling)
         self._transfers = TellingOfTransfers(Transfers(store, policy), telling)
 

@@ -132,6 +132,7 @@ def opened_sharing(*, write: bool = False) -> Iterator[Sharing]:
     from troth.gates.delivery.queue import Queue
     from troth.gates.errors import GateError
     from troth.gates.share.share import Sharing
+    from troth.gates.tally import Tally
     from troth.people import ChoiceIndex
 
     with opened_vault(write=write) as vault:
@@ -140,8 +141,9 @@ def opened_sharing(*, write: bool = False) -> Iterator[Sharing]:
         index = ChoiceIndex(vault.people, point)
         index.follow()
         conditions = make_conditions(vault.store, policy, terms_of())
+        tally = Tally()
         try:
-            yield Sharing(vault, point, index, conditions, queue=Queue(vault.store, vault.people))
+            yield Sharing(vault, point, index, conditions, queue=Queue(vault.store, vault.people), tally=tally)
         except GateError as refusal:
             err.print(Text.assemble(("✘ ", "bold red"), f"{refusal.message} [{refusal.code}]"))
             if refusal.sentence:
@@ -149,6 +151,7 @@ def opened_sharing(*, write: bool = False) -> Iterator[Sharing]:
             raise typer.Exit(1) from None
         finally:
             index.close()
+            tally.write(vault.store)
 
 
 def _tell(shared: Shared, format: Format) -> None:

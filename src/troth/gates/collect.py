@@ -15,6 +15,7 @@ from troth.decision.point import DecisionPoint
 from troth.decision.question import REASONS, Decision, State
 from troth.gates.errors import GateError
 from troth.gates.fields import Dropped, Field, read_fields, spelling
+from troth.gates.tally import NOBODYS, Tally
 from troth.people import Identifier, People
 from troth.people.changes import CURRENT_OF, in_and_out, read_current
 from troth.people.errors import IdentifierError
@@ -27,6 +28,7 @@ from troth.store import Unit
 from troth.vault import NewItem, Origin, Vault
 
 AT_ONCE = 200  # submissions in one transaction
+REFUSALS = frozenset({*REASONS, "undecided", "undeclared"})  # the codes of what was decided, not of what is no question
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,9 +61,10 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Collecting:
-    """The gate over one vault and one decision point. Safe to share between threads."""
+    """The gate over one vault and one decision point. Safe to share between threads. `tally` counts what is decided."""
 
-    def __init__(self, vault: Vault, point: DecisionPoint) -> None:
+    def __init__(self, vault: Vault, point: DecisionPoint, tally: Tally | None = None) -> None:
+        self._tally = tally
         self._vault = vault
         self._people: People = vault.people
         self._point = point
@@ -84,8 +87,28 @@ class Collecting:
         outcomes: list[Collected | GateError] = []
         for start in range(0, len(submissions), AT_ONCE):
             chunk = submissions[start : start + AT_ONCE]
-            outcomes += self._people.write(self._work(chunk))
+            done = self._people.write(self._work(chunk))
+            if self._tally is not None:
+                self._count(self._tally, done)
+            outcomes += done
         return outcomes
+
+    def _count(self, tally: Tally, outcomes: Sequence[Collected | GateError]) -> None:
+        """Count each submission by its statement, and each field of one that was taken without it.
+
+        What cannot be asked at all was not decided, so it is not counted.
+        """
+        at = self._people.store.clock()
+        version = self._point.policy.in_force(at)
+        for one in outcomes:
+            if isinstance(one, Collected):
+                tally.count("collect", one.statement, one.version, True, at)
+                refused = sum(field.reason in REFUSALS for field in one.dropped)  # the others were empty
+                if refused:
+                    tally.count("collect", one.statement, one.version, False, at, refused)
+            elif one.code in REFUSALS:
+                of = "" if version is None else version.id
+                tally.count("collect", one.statement or NOBODYS, of, False, at)
 
     def _work(self, submissions: Sequence[Submission]) -> Callable[[Unit], list[Collected | GateError]]:
         def work(unit: Unit) -> list[Collected | GateError]:

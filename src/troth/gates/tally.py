@@ -20,7 +20,11 @@ from troth.store.schema import tallies
 
 Gate = Literal["collect", "use", "share", "mail"]
 DAY = 86_400  # seconds
+EPOCH = date(1970, 1, 1).toordinal()
 NOBODYS = "-"  # in place of a statement where none says anything about what was asked
+
+# How often each was decided within one request: the statement and version, None where there is none, and the answer.
+Decided = dict[tuple[str | None, str | None, bool], int]
 
 _KEYS = ("day", "gate", "statement", "version")
 ADD_TO = (
@@ -65,9 +69,16 @@ class Tally:
         self, gate: Gate, statement: str, version: str, allowed: bool, at: datetime, number: int = 1
     ) -> None:
         """Count what was decided under a statement of a version."""
-        key = (int(at.timestamp()) // DAY, gate, statement, version)
+        # All clocks here tell UTC, and so the day is read off; anything else is worked out.
+        day = at.toordinal() - EPOCH if at.tzinfo is UTC else int(at.timestamp()) // DAY
+        key = (day, gate, statement, version)
         with self._lock:
             self._counts.setdefault(key, [0, 0])[0 if allowed else 1] += number
+
+    def add_all(self, gate: Gate, decided: Decided, at: datetime) -> None:
+        """Count what one request counted for itself while it was answered."""
+        for (statement, version, allowed), number in decided.items():
+            self.count(gate, statement or NOBODYS, version or "", allowed, at, number)
 
     def write(self, store: Store) -> None:
         """Write down what was counted since the last time. StoreUnavailableError: it stays, for the next time."""

@@ -18,6 +18,7 @@ from troth.decision.question import REASONS, Decision, QuestionError
 from troth.gates.counts import Counts, Released
 from troth.gates.errors import GateError
 from troth.gates.held import Held, Part
+from troth.gates.tally import Decided, Tally
 from troth.people import ChoiceIndex
 from troth.people.reading import Who
 from troth.vault import Opener, SealedItem, Vault
@@ -74,9 +75,13 @@ class Used(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Using:
-    """The gate over one vault, decision point and index of choices. Safe to share between threads."""
+    """The gate over one vault, decision point and index of choices. Safe to share between threads.
 
-    def __init__(self, vault: Vault, point: DecisionPoint, index: ChoiceIndex) -> None:
+    `tally` counts each value that is decided about.
+    """
+
+    def __init__(self, vault: Vault, point: DecisionPoint, index: ChoiceIndex, tally: Tally | None = None) -> None:
+        self._tally = tally
         self._vault = vault
         self._point = point
         self._index = index
@@ -108,6 +113,8 @@ class Using:
         release = _Release(self._vault.opener(holders), self._point, wanted, at)
         persons = tuple(self._one(release, person, found, agreed) for person in asked)
         self._counts.add(at, release.counted)
+        if self._tally is not None:
+            self._tally.add_all("use", release.decided, at)
         return Used(persons=persons, duties=tuple(release.duties), next=following)
 
     # --- what is asked ------------------------------------------------------------------------------------------------
@@ -138,6 +145,7 @@ class _Release:
     def __init__(self, opener: Opener, point: DecisionPoint, wanted: Purpose, at: datetime) -> None:
         self.wanted = wanted
         self.counted: dict[Released, list[int]] = {}
+        self.decided: Decided = {}
         self.duties: dict[str, None] = {}
         self._opener = opener
         self._point = point
@@ -153,6 +161,8 @@ class _Release:
             if item.data in values:
                 continue
             decision = self._decide(item, states, agreed)
+            of = (decision.statements[0] if decision.statements else None, decision.version, decision.allowed)
+            self.decided[of] = self.decided.get(of, 0) + 1
             if not decision.allowed:
                 refused.setdefault(item.data, _refusal(item.data, decision))
                 continue

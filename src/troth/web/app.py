@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from troth.gates.share.files.files import Files
     from troth.gates.share.files.place import Place
     from troth.gates.share.share import Sharing
+    from troth.gates.tally import Tally
     from troth.people import ChoiceIndex, People
     from troth.record.log import Log
     from troth.vault import Vault
@@ -103,6 +104,11 @@ class WebApp:
         """The gate `share`, likewise."""
         return None if self._gates is None else self._gates.desk.sharing
 
+    @property
+    def tally(self) -> Tally | None:
+        """What the gates decided and is not written down yet; None without a vault."""
+        return None if self._gates is None else self._gates.desk.tally
+
     def close(self) -> None:
         """Stop following what people choose and which keys there are; decisions are refused from then on."""
         if self._index is not None:
@@ -151,6 +157,7 @@ def make_app(
     terms: Terms | None = None,
     files: Place | None = None,
     mail: MailPlace | None = None,
+    tally: Tally | None = None,
 ) -> WebApp:
     """The web application of a policy.
 
@@ -165,7 +172,7 @@ def make_app(
     `post` is how codes reach them. With their `vault` the gates are open, too. Such an application follows what people
     choose until it is closed. `terms` are those for legal requests, of which the transparency report tells.
     `files` is where the files of disclosures lie; without it, none are made or given. `mail` is what is configured of
-    mail.
+    mail. `tally` counts what the gates decide, one of its own without it.
     """
     clock_of_pages = clock or _now
     point = DecisionPoint(policy)
@@ -211,12 +218,15 @@ def make_app(
         choices = ChoicePages(Desk(people, point, log, clock_of_pages, post, site, published, vault, terms))
     gates, teller, made, subscribers = None, None, None, None
     if vault is not None and index is not None and callers is not None:
+        from troth.gates.tally import Tally  # noqa: PLC0415 - likewise
+
+        tally = tally or Tally()
         if post is not None:
             from troth.accountability.telling import Teller  # noqa: PLC0415 - likewise
             from troth.accountability.terms import Terms  # noqa: PLC0415 - likewise
 
             page = f"{(site or public_url or 'http://localhost').rstrip('/')}/choices"
-            teller = Teller(vault, point, index, terms or Terms(), post, page)
+            teller = Teller(vault, point, index, terms or Terms(), post, page, tally)
             from troth.conditions import Register  # noqa: PLC0415 - likewise
             from troth.web.recipients.subscribing import Subscriptions  # noqa: PLC0415 - likewise
 
@@ -228,7 +238,7 @@ def make_app(
         from troth.web.v1.desk import GateDesk  # noqa: PLC0415 - likewise
 
         office = MailDesk(vault.people, point, mail or MailPlace(site=site or public_url or "http://localhost"))
-        gates = Gates(GateDesk(vault, point, index, callers, terms), office)
+        gates = Gates(GateDesk(vault, point, index, callers, terms, tally=tally), office)
         mounts.append(Mount(MailPages.takes, MailPages(office, callers, clock_of_pages, published)))
         if files is not None:
             from troth.web.v1.filing import file_routes  # noqa: PLC0415 - likewise

@@ -29,6 +29,7 @@ from troth.people.errors import StaleChoicesError
 from troth.policy.history import Policy
 from troth.record.log import Log
 from troth.record.published import published_policy
+from troth.store import StoreError
 from troth.vault import Vault
 from troth.web.app import WebApp
 from troth.web.headers import Receive, Scope, Send
@@ -87,6 +88,7 @@ class LiveApp:
                     self._delivering.cancel()
                     await self._deliverer.stop()
                 self._app.close()
+                await asyncio.to_thread(self._count, self._app)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -129,6 +131,7 @@ class LiveApp:
         if self._vault is not None:
             self._vault.sweep()
             Counts(self._vault.store).record()
+            self._count(self._app)
             self._share()
             self._pass_on()
             self._tell_subscribers()
@@ -146,7 +149,17 @@ class LiveApp:
         self._following = self._follow()
         before, self._app = self._app, self._make(self._following[0])
         before.close()
+        self._count(before)
         return True
+
+    def _count(self, app: WebApp) -> None:
+        """Write down how often the gates allowed and refused. What cannot be written now is written the next time."""
+        if app.tally is None:
+            return
+        try:
+            app.tally.write(self._log.store)
+        except StoreError as error:
+            log_.warning("What the gates decided could not be counted; it is tried again: %s", error)
 
     def _follow(self) -> tuple[Policy, datetime | None, int]:
         """The policy with its claims as they stand, until when that is so, and how many facts it was made from."""

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from troth.gates.share.files.place import Place
+from troth.gates.tally import Tally
 from troth.policy.history import Policy
 from troth.web.app import WebApp, make_app
 from troth.web.authzen import Clock
@@ -100,6 +101,7 @@ def serve(
         if not isinstance(policy, Policy):
             policy = Policy.read(policy)
         own_names = (*hosts, _in_url(host))
+        tally = Tally()  # one for all versions, so that no count is lost when one follows another
 
         def make(policy: Policy) -> WebApp:
             return make_app(
@@ -117,6 +119,7 @@ def serve(
                 terms=terms,
                 files=None if files is None else Place(files, site or url_of(listener)),
                 mail=None if mail is None else mail._replace(site=site or url_of(listener)),
+                tally=tally,
             )
 
         app: App

@@ -12,11 +12,13 @@ from troth.conditions import Conditions
 from troth.decision.point import DecisionPoint
 from troth.decision.question import Known
 from troth.gates.held import Held
-from troth.gates.share.asking import Asking, Found
+from troth.gates.share.asking import NOTHING_HELD, Asking, Found
 from troth.gates.share.disclosure import Outcome
 from troth.gates.share.lines import Line
 from troth.gates.share.wanted import Refused, Wanted
 from troth.gates.share.writing import Seen
+from troth.gates.tally import Decided as Tallied
+from troth.gates.tally import Tally
 from troth.people import ChoiceIndex
 from troth.policy.model import Version
 from troth.store.schema import persons
@@ -44,6 +46,20 @@ class Decided(msgspec.Struct, frozen=True):
     refused: int
     persons: frozenset[str]
     seen: Seen
+
+    def count(self, tally: Tally | None, version: str, at: datetime) -> None:
+        """Count each data term of each person, once the batch is written. Where nothing is held nothing was decided."""
+        if tally is None:
+            return
+        counted: Tallied = {}
+        for line in self.lines:
+            for statement in line.statements:
+                counted[statement, version, True] = counted.get((statement, version, True), 0) + 1
+        for no in self.refusals.refusals:
+            if no.reason != NOTHING_HELD:
+                key = (no.statement, version, False)
+                counted[key] = counted.get(key, 0) + no.persons
+        tally.add_all("share", counted, at)
 
 
 class Deciding:

@@ -20,6 +20,7 @@ from troth.gates.share.disclosure import COLUMNS, Disclosure, Outcome, read_disc
 from troth.gates.share.queue import Queue
 from troth.gates.share.wanted import Refused, Segment, State
 from troth.gates.share.writing import Batch, advance, seal_batch, write_batch
+from troth.gates.tally import Tally
 from troth.people.errors import StaleChoicesError
 from troth.store import Unit
 from troth.store.schema import disclosed, disclosure_waiting, disclosures, items, persons
@@ -80,8 +81,9 @@ class Turn(msgspec.Struct, frozen=True):
 class Jobs:
     """The jobs of the gate. Safe to share between threads."""
 
-    def __init__(self, deciding: Deciding, queue: Queue | None) -> None:
+    def __init__(self, deciding: Deciding, queue: Queue | None, tally: Tally | None = None) -> None:
         self._deciding = deciding
+        self._tally = tally
         self._queue = queue
         self._store = deciding.vault.store
 
@@ -153,6 +155,7 @@ class Jobs:
         if decided.lines:
             batch = seal_batch(deciding.vault.people.scribe, one, decided.lines, decided.keys)
         self._write(one, _after(one, turn, decided, batch), batch, decided, turn.up_to)
+        decided.count(self._tally, asking.version.id, asking.at)
         return max(1, len(turn.living) + turn.gone)
 
     def _open(self, one: Disclosure) -> tuple[Asking | None, str]:

@@ -33,6 +33,7 @@ from troth.gates.share.queue import Queue
 from troth.gates.share.register import Register
 from troth.gates.share.wanted import CHANNELS, FORMATS, Contents, Refused, Segment, Shared, State, Wanted
 from troth.gates.share.writing import begin, outcome_of, seal_batch, write_batch
+from troth.gates.tally import NOBODYS, Tally
 from troth.gates.use import MOST_DATA, MOST_PERSONS
 from troth.people import ChoiceIndex
 from troth.people.errors import StaleChoicesError
@@ -51,8 +52,9 @@ Asked = tuple[bytes | None, bytes | None]  # the caller's key and the request, b
 class Sharing:
     """The gate over one vault, decision point, index of choices and register. Safe to share between threads.
 
-    Without a `queue` there are no deliveries, and nothing is shared by the channel `webhook`. Everything raises
-    StoreUnavailableError, and what decides StaleChoicesError: nothing was shared, and it may be tried again.
+    Without a `queue` there are no deliveries, and nothing is shared by the channel `webhook`. `tally` counts what is
+    decided about persons, and once what is refused whoever it is about. Everything raises StoreUnavailableError, and
+    what decides StaleChoicesError: nothing was shared, and it may be tried again.
     """
 
     def __init__(
@@ -63,14 +65,16 @@ class Sharing:
         conditions: Conditions,
         *,
         queue: Queue | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self._vault = vault
+        self._tally = tally
         self._point = point
         self._conditions = conditions
         self._queue = queue
         self._deciding = Deciding(vault, point, index, conditions)
         self._looking = Looking(self._deciding)
-        self._jobs = Jobs(self._deciding, queue)
+        self._jobs = Jobs(self._deciding, queue, tally)
 
     def share(self, wanted: Wanted, whos: Sequence[Who] | Segment, *, key: str | None = None) -> Shared:
         """Share what is allowed of persons, or of a segment of them; how far that came, once it is durable.
@@ -165,6 +169,8 @@ class Sharing:
             why = " ".join(filter(None, (refusal.message, refusal.sentence)))
             refused = self._begun(wanted, version, state="refused", why=why)
             self._vault.store.write(lambda unit: begin(unit, refused, None, None))
+            if self._tally is not None:
+                self._tally.count("share", refusal.statement or NOBODYS, version.id, False, asking.at)
             raise refusal
         if wanted.channel == "webhook":
             missing = unreachable(self._queue, wanted.recipient)
@@ -235,7 +241,10 @@ class Sharing:
                 write_batch(unit, one, batch, self._queue)
             return one
 
-        return self._vault.store.write(work)
+        written = self._vault.store.write(work)
+        if written is one:
+            decided.count(self._tally, version.id, at)
+        return written
 
     # --- the answer ---------------------------------------------------------------------------------------------------
 

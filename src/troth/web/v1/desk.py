@@ -16,6 +16,7 @@ from troth.gates.delivery.queue import Queue
 from troth.gates.following.following import Following
 from troth.gates.services import ServiceKey
 from troth.gates.share.share import Sharing
+from troth.gates.tally import Tally
 from troth.gates.use import Using
 from troth.people import ChoiceIndex
 from troth.people.browsers import COOKIE, Browser, Cookies
@@ -27,7 +28,7 @@ from troth.web.v1.bodies import BadRequestError
 
 
 class GateDesk:
-    """The gates of one policy, and who may pass."""
+    """The gates of one policy, and who may pass. What they decide is counted in `tally`."""
 
     def __init__(
         self,
@@ -36,16 +37,19 @@ class GateDesk:
         index: ChoiceIndex,
         callers: Callers,
         terms: Terms | None = None,
+        *,
+        tally: Tally | None = None,
     ) -> None:
+        self.tally = tally or Tally()
         self.vault = vault
         self.people = vault.people
         self.point = point
         self.callers = callers
-        self.collecting = Collecting(vault, point)
-        self.using = Using(vault, point, index)
+        self.collecting = Collecting(vault, point, self.tally)
+        self.using = Using(vault, point, index, self.tally)
         conditions = make_conditions(vault.store, point.policy, terms)
         queue = Queue(vault.store, vault.people)
-        self.sharing = Sharing(vault, point, index, conditions, queue=queue)
+        self.sharing = Sharing(vault, point, index, conditions, queue=queue, tally=self.tally)
         self.following = Following(vault, conditions.register, queue, self.sharing)
         self.cookies = Cookies(vault.people.key, point.policy)
 

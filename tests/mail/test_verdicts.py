@@ -255,6 +255,7 @@ def test_without_a_page_over_https_no_marketing_leaves(here: Mails, site: str | 
     mailing = Mailing(here.people, here.mailing.point, here.streams, site)
     (one,) = mailing.verdicts(here.newsletter, [ANN])
     assert (one.outcome, one.reason) == ("refused", "no-opt-out")
+    assert here.people.find(mail(ANN)) is None  # nobody is made for nothing
     assert mailing.verdicts(here.streams["account"], [ANN])[0].allowed
 
 

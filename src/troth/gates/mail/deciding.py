@@ -122,8 +122,10 @@ class Mailing:
         blinds = [self._blind(address) for address in addresses]
         decided = self._decided(stream, addresses, blinds, version, at)
         marketing = stream.is_marketing(version)
-        if marketing and make:
-            self._make_persons(decided)
+        if marketing and version is not None:
+            decided = [self._able(verdict, stream, version) for verdict in decided]
+            if make:
+                self._make_persons(decided)
         spoken = language or stream.language
         return [
             self._complete(verdict, blind, stream, version, marketing, spoken, at)
@@ -203,28 +205,38 @@ class Mailing:
         language: str | None,
         at: datetime,
     ) -> Verdict:
-        """A verdict with what belongs to it when it is sent; refused where it must say what it cannot."""
+        """A verdict with what belongs to it when it is sent."""
         if not verdict.allowed or blind is None or version is None:
             return verdict
         if not marketing:
             verp = self.verp.sender(stream, blind)
             return msgspec.structs.replace(verdict, verp=verp, returns=stream.returns)
-        key = (stream, version.id, verdict.statement)
-        if key not in self._choices_of:
-            self._choices_of[key] = self._choice(stream, version, verdict.statement)
-        choice = self._choices_of[key]
-        site = self._site() if callable(self._site) else self._site
-        if choice is None or site is None or not leads_to_pages(site):
-            return _refused(verdict.address, "no-opt-out", verdict)
-        if not (stream.address or version.publisher.address).strip():
-            return _refused(verdict.address, "no-postal-address", verdict)
+        choice, site = self._leads(stream, version, verdict.statement)
         offer = None
-        if verdict.person is not None:
+        if verdict.person is not None and choice is not None and site is not None:
             offer = self._offering.offer(
                 stream, version, verdict.statement, verdict.person, blind, choice, site, language, at
             )
         verp = self.verp.sender(stream, blind, choice)
         return msgspec.structs.replace(verdict, offer=offer, verp=verp, returns=stream.returns)
+
+    def _able(self, verdict: Verdict, stream: Stream, version: Version) -> Verdict:
+        """The verdict, refused where marketing must say what it cannot: before anybody becomes a person for it."""
+        if not verdict.allowed:
+            return verdict
+        if None in self._leads(stream, version, verdict.statement):
+            return _refused(verdict.address, "no-opt-out", verdict)
+        if not (stream.address or version.publisher.address).strip():
+            return _refused(verdict.address, "no-postal-address", verdict)
+        return verdict
+
+    def _leads(self, stream: Stream, version: Version, statement: str | None) -> tuple[str | None, str | None]:
+        """The choice that the opt-out link refuses and the site that it leads to; None for what there is not."""
+        key = (stream, version.id, statement)
+        if key not in self._choices_of:
+            self._choices_of[key] = self._choice(stream, version, statement)
+        site = self._site() if callable(self._site) else self._site
+        return self._choices_of[key], site if leads_to_pages(site) else None
 
     def _choice(self, stream: Stream, version: Version, statement: str | None) -> str | None:
         """The choice that the opt-out link refuses: the stream's, else the first that the statement depends on."""

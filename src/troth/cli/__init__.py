@@ -16,6 +16,7 @@ from troth.cli import (
     diff,
     disclosure,
     endpoint,
+    evidence,
     exchange,
     file,
     follow,
@@ -54,6 +55,7 @@ app.command("serve")(serve.serve)
 app.command("init")(init.init)
 app.command("check")(check.check)
 app.command("verify")(verify.verify)
+app.command("evidence")(evidence.evidence)
 app.command("decide")(decide.decide)
 app.command("diff")(diff.diff)
 app.command("notice")(notice.notice)

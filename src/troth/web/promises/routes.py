@@ -1,6 +1,7 @@
 """Promises over HTTP: `/promises` asks of each whether it is kept, `/promises/<id>` tells the story of one.
 
-`.json` after either gives the same for machines. What is shown is made from the store at the moment it is asked for.
+`.json` after either gives the same for machines, and `/promises/<id>/evidence.zip` the evidence. What is shown is made
+from the store at the moment it is asked for.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from troth.store import StoreError
 from troth.web.headers import Header, Receive, Scope, Send, send_text
 from troth.web.negotiation import best_language
 from troth.web.promises.bars import bars
+from troth.web.promises.evidence import EvidenceRoute
 
 PREFIX = "/promises"
 HERE = Path(__file__).parent
@@ -80,6 +82,7 @@ class PromiseRoutes:
         self._complaints = complaints
         self._results = Results(log.store)
         self._claims = ClaimRegister(log.store, policy)
+        self._evidence = EvidenceRoute(log, policy, clock, complaints)
 
     @staticmethod
     def takes(path: str) -> bool:
@@ -90,6 +93,9 @@ class PromiseRoutes:
         """Answer a request."""
         if scope["method"] not in ("GET", "HEAD"):
             await send_text(scope, send, 405, "Promises can be read.", [(b"allow", b"GET, HEAD")])
+            return
+        if (wanted := EvidenceRoute.statement(scope["path"])) is not None:
+            await self._evidence.send(scope, send, wanted)
             return
         match = _PATH.fullmatch(scope["path"])
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}

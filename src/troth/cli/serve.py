@@ -15,6 +15,7 @@ from troth.cli.opening import vault_in
 from troth.cli.record import opened_log, publish_checked
 from troth.cli.settings import flagship
 from troth.cli.terminal import configured, fail, moment, out, read_policy
+from troth.cli.verify import declared_ports
 
 if TYPE_CHECKING:
     from troth.policy.history import Policy
@@ -28,6 +29,8 @@ Port = Annotated[int | None, typer.Option(help="The port to listen on; 0 takes a
 At = Annotated[
     str | None, typer.Option("--at", help="Show the policy as it stands at another time: a date, or a time with zone")
 ]
+
+SOON = 10.0  # seconds after which an example is tested, so that its promises can be looked at
 
 
 def up(port: Port = None, policy: Draft = None, at: At = None) -> None:
@@ -91,6 +94,7 @@ def _serve(
     from troth.web.choices.mail import make_post
     from troth.web.demonstration import sites
     from troth.web.mail.desk import MailPlace
+    from troth.web.verifying import FIRST, Schedule
 
     sink = Path(configuration.relay) if "://" not in configuration.relay else None
     known: list[str] = []  # the address of the pages, once they are served
@@ -115,6 +119,7 @@ def _serve(
             out.print(Text.assemble("  your choices    ", f"{url}/choices"))
         if log:
             out.print(Text.assemble("  the record      ", f"{url}/log/"))
+            out.print(Text.assemble("  is it kept?     ", f"{url}/promises"))
         out.print(Text.assemble("  the decisions   ", f"{url}/access/v1/evaluation  (OpenID AuthZEN 1.0)"))
         if pages and shown:
             for name in list(sites(shown))[:1]:
@@ -171,6 +176,7 @@ def _serve(
                 terms=terms_of(),
                 files=configuration.data / "files",
                 mail=MailPlace(configuration.streams, sink=sink),
+                schedule=Schedule(declared_ports(*filter(None, [port])), SOON if demonstrate else FIRST),
             )
         except server.ServerError as error:
             fail(error.message)

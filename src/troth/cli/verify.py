@@ -43,8 +43,7 @@ def verify(
         if policy is None:
             fail("Nothing is published yet, so nothing is promised.", "`troth publish` publishes the policy.")
         vault = vault_in(log.store, policy, begin=True)
-        declared = {configured().port, *configured().ports, *(port or ())}
-        found = run(Place(log, policy, vault, declared), names or None)
+        found = run(Place(log, policy, vault, declared_ports(*(port or ()))), names or None)
         log.sign()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("test", "result", "what was found"):
@@ -53,3 +52,8 @@ def verify(
         table.add_row(one.name, Text(one.state, style=_STYLES[one.state]), one.sentence)
     out.print(table)
     raise typer.Exit(int(any(one.state == "failed" for one in found)))
+
+
+def declared_ports(*more: int) -> set[int]:
+    """The ports of this machine that may answer to others, by the configuration."""
+    return {configured().port, *configured().ports, *more}

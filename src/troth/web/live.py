@@ -33,6 +33,7 @@ from troth.store import StoreError
 from troth.vault import Vault
 from troth.web.app import WebApp
 from troth.web.headers import Receive, Scope, Send
+from troth.web.verifying import Schedule, Verifier
 
 if TYPE_CHECKING:
     from troth.gates.share.files.files import Files
@@ -42,7 +43,7 @@ log_ = logging.getLogger("troth.web")
 
 
 class LiveApp:
-    """An ASGI app around the one of the published policy."""
+    """An ASGI app around the one of the published policy. With a `schedule`, what promises rest on is tested by it."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class LiveApp:
         people: People | None = None,
         vault: Vault | None = None,
         deliver_to_loopback: bool = False,
+        schedule: Schedule | None = None,
     ) -> None:
         self._log = log
         self._people = people
@@ -69,6 +71,9 @@ class LiveApp:
         self._deliverer: Deliverer | None = None
         self._delivering: asyncio.Task[None] | None = None
         self._making: threading.Thread | None = None
+        self._verifier: Verifier | None = None
+        if schedule is not None and vault is not None:
+            self._verifier = Verifier(log, lambda: self._policy, vault, schedule)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; begin to watch the store when the server starts, and stop when it stops."""
@@ -80,10 +85,14 @@ class LiveApp:
             if message["type"] == "lifespan.startup":
                 self._watching = asyncio.create_task(self._watch())
                 self._deliver()
+                if self._verifier is not None:
+                    self._verifier.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 if self._watching is not None:
                     self._watching.cancel()
+                if self._verifier is not None:
+                    self._verifier.stop()
                 if self._delivering is not None and self._deliverer is not None:
                     self._delivering.cancel()
                     await self._deliverer.stop()

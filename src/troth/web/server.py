@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from troth.vault import Vault
     from troth.web.choices.mail import Post
     from troth.web.mail.desk import MailPlace
+    from troth.web.verifying import Schedule
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8768
@@ -82,6 +83,7 @@ def serve(
     terms: Terms | None = None,
     files: Path | None = None,
     mail: MailPlace | None = None,
+    schedule: Schedule | None = None,
 ) -> None:
     """Serve a policy (or the file or directory that holds it) until SIGINT or SIGTERM, then return.
 
@@ -91,6 +93,7 @@ def serve(
     store of the log has a service key; then every caller needs one, and it answers to `site` and to `names`, too.
     `deliver_to_loopback`: recipients may be on this machine, as in examples.
     `files` is the folder of the files that recipients fetch. `mail` is what is configured of mail.
+    `schedule` says when is tested what the promises rest on; without one, nothing is.
 
     Port 0 takes any free port. `ready` is called with the server's URL once it answers. See `make_app` for the rest.
     Raises ServerError when the server cannot listen, PolicyError when the policy cannot be read.
@@ -128,7 +131,10 @@ def serve(
         else:
             from troth.web.live import LiveApp  # noqa: PLC0415 - only who serves a record pays for loading it
 
-            app = live = LiveApp(log, policy, make, people=people, vault=vault, deliver_to_loopback=deliver_to_loopback)
+            app = live = LiveApp(
+                log, policy, make, people=people, vault=vault, deliver_to_loopback=deliver_to_loopback,
+                schedule=schedule,
+            )  # fmt: skip
             if demonstration is not None and people is not None:
                 from troth.web.demonstration import Demonstration  # noqa: PLC0415 - only who shows it pays for it
 

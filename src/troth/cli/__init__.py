@@ -11,6 +11,7 @@ from troth.cli import (
     backup,
     check,
     claim_acts,
+    complaint_acts,
     decide,
     delivery,
     diff,
@@ -77,6 +78,7 @@ app.add_typer(follow.follow, name="follow")
 app.add_typer(key.key, name="key")
 app.add_typer(staff.staff, name="staff")
 app.add_typer(claim_acts.claim, name="claim")
+app.add_typer(complaint_acts.complaint, name="complaint")
 app.add_typer(legal_acts.legal, name="legal")
 app.add_typer(transfer.transfer, name="transfer")
 mail.mail.add_typer(mail_queue.queue, name="queue")

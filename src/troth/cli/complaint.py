@@ -1,0 +1,179 @@
+"""`troth complaint`: complaints and who waits for what. What staff sign for is in `complaint_acts`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from troth.cli.recipient import day
+from troth.cli.record import opened_store
+from troth.cli.terminal import Format, configured, fail, out
+
+if TYPE_CHECKING:
+    from troth.accountability.complaints.desk import ComplaintDesk
+    from troth.accountability.complaints.standing import ComplaintStanding
+    from troth.store import Store
+
+complaint = typer.Typer(
+    no_args_is_help=True, help="Complaints: answered in time, or passed on to the recourse body by themselves."
+)
+body = typer.Typer(no_args_is_help=True, help="Recourse bodies: who gets at the complaints that went to them.")
+complaint.add_typer(body, name="body")
+
+Id = Annotated[str, typer.Argument(metavar="COMPLAINT", help="The id of a complaint, such as cmp_0123456789abcdef")]
+
+_NEXT = {"acknowledge": "to acknowledge", "answer": "to answer", "remedy": "to remedy"}
+
+
+@complaint.command("list")
+def list_(
+    every: Annotated[bool, typer.Option("--all", help="Those that have ended, too")] = False,
+    format: Annotated[Format, typer.Option(help="text for people, json for programs")] = Format.text,
+) -> None:
+    """List the complaints that are open, those first whose deadline was passed. Ends with 1 if there is one of these.
+
+    Example: troth complaint list
+    """
+    from troth.accountability.complaints.deadlines import deadlines, due
+
+    with opened_desk() as desk:
+        now, known = desk.store.clock(), desk.standing()
+    waiting = due(known.values(), now)
+    order = list(dict.fromkeys([*(one.id for one in waiting), *reversed(known)]))
+    shown = [known[id] for id in order if every or known[id].open]
+    late = any(one.late(now) for one in waiting)
+    if format is Format.json:
+        made = [
+            {"id": one.id, "state": one.state, "kind": one.kind, "statement": one.received.statement, "at": one.at,
+             "body": one.body, "deadlines": deadlines(one)}
+            for one in shown
+        ]  # fmt: skip
+        out.file.write(msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n")
+        raise typer.Exit(int(late))
+    if not shown:
+        out.print("No complaint is open.")
+        return
+    table = _table("complaint", "came", "about", "state", "due", "")
+    for one in shown:
+        mine = [each for each in waiting if each.id == one.id]
+        text = ", ".join(f"{_NEXT[each.what]} by {day(each.until)}" for each in mine)
+        overdue = any(each.late(now) for each in mine)
+        remark = Text("overdue", style="red") if overdue else Text("something was added" if one.unread() else "")
+        about = one.received.statement or ("feedback" if one.kind == "feedback" else "")
+        table.add_row(one.id, day(one.at), about, one.state, text, remark)
+    out.print(table)
+    raise typer.Exit(int(late))
+
+
+@complaint.command("show")
+def show(
+    id: Id,
+    files: Annotated[Path | None, typer.Option("--files", help="A folder to write the attached files into")] = None,
+) -> None:
+    """Show what was written in a complaint, every step, and by which rules the body takes it.
+
+    Example: troth complaint show cmp_0123456789abcdef
+    """
+    with opened_desk() as desk:
+        one = desk.find(id)
+        opened = desk.texts.read(id)
+        names = {each.id: each.name for each in desk.staff.everybody()}
+        rules = rules_of(desk, one)
+    received = one.received
+    out.print(f"{one.kind.capitalize()} {one.id}: {one.state}")
+    for label, value in (("about", received.statement), ("site", received.site), ("version", received.version)):
+        if value:
+            out.print(f"  {label:<9} {value}")
+    if received.answer_by is not None:
+        out.print(f"  answer by {day(received.answer_by)}")
+    if received.then is not None:
+        agreed = "may read what was written" if received.agreed or one.handed else "may not read what was written"
+        out.print(f"  then      {received.then}, which {agreed}")
+    for fact in one.facts:
+        who = names.get(fact.staff or "", fact.said.body or fact.said.by)
+        out.print(Text.assemble(f"\n{fact.at:%Y-%m-%d %H:%M} ", (fact.what, "bold"), f" by {who} (entry {fact.leaf})"))
+        for kept in fact.said.kept:
+            found = opened.get(kept.id)
+            if found is None:
+                out.print("  (erased)")
+            elif kept.sort == "file":
+                out.print(Text(f"  file {found.written.name} ({found.written.type}, {len(found.written.data)} bytes)"))
+                if files is not None:
+                    _write(files, f"{kept.id}-{found.written.name}", found.written.data)
+            else:
+                label = {"wanted": "wants: ", "address": "answer to: "}.get(kept.sort, "")
+                out.print(Text(f"  {label}{found.written.text}"))
+    if rules and one.open:
+        out.print(f"\n{received.then} takes a complaint if:")
+        for rule in rules:
+            out.print(Text(f"  {rule}"))
+
+
+@complaint.command("statistics")
+def statistics_() -> None:
+    """Write what is counted of complaints, by year, as JSON: what `/complaints/statistics.json` has."""
+    from troth.accountability.complaints.counting import statistics
+
+    with opened_desk() as desk:
+        made = statistics(desk.standing().values(), desk.store.clock())
+    out.file.write(msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n")
+
+
+# --- shared with the acts ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def opened_desk(store: Store | None = None) -> Iterator[ComplaintDesk]:
+    """The desk of complaints of the configured store; ends with an error that names the remedy."""
+    from troth.accountability.complaints.desk import ComplaintDesk
+    from troth.accountability.errors import AccountabilityError
+    from troth.people.errors import PeopleError
+    from troth.people.keys import load_index_key
+    from troth.policy.problems import PolicyError
+    from troth.record.errors import RecordError
+    from troth.record.published import published_policy
+    from troth.store import StoreError
+
+    if store is None:
+        with opened_store() as opened, opened_desk(opened) as desk:
+            yield desk
+        return
+    try:
+        policy = published_policy(store)
+        if policy is None:
+            fail("Nothing is published yet, so there is nothing to complain about.", "`troth publish` publishes it.")
+        yield ComplaintDesk(store, policy, load_index_key(store, configured().keys))
+    except (AccountabilityError, PeopleError, RecordError, PolicyError, StoreError) as error:
+        fail(str(error))
+
+
+def rules_of(desk: ComplaintDesk, one: ComplaintStanding) -> tuple[str, ...]:
+    """The rules by which the body that comes next takes a complaint: those it has, or those of its programme."""
+    from troth.accountability.complaints.bodies import eligible_of
+
+    then = one.received.then
+    return () if then is None else desk.bodies.rules(then) or eligible_of(desk.policy, then)
+
+
+def _write(folder: Path, name: str, data: bytes) -> None:
+    safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / safe).write_bytes(data)
+    except OSError as error:
+        fail(f"{folder / safe} cannot be written: {error.strerror}.")
+    out.print(f"  written to {folder / safe}")
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table

@@ -18,8 +18,9 @@ from troth.gates.mail.message import Message
 from troth.gates.mail.parts import Part
 from troth.gates.mail.places import HTML, body_parts
 
-# Never sent on: they name who was meant not to be named, or say what the next server writes itself (as Postfix does).
-DROPPED = frozenset(("bcc", "resent-bcc", "return-path", "content-length"))
+# Never sent on: they name who was meant not to be named, say what the next server writes itself (as Postfix does), or
+# were for the gate alone.
+DROPPED = frozenset(("bcc", "resent-bcc", "return-path", "content-length", "x-troth-stream"))
 # Broken by what is added, or saying how to leave a list in a way that nobody checks.
 _STALE = (
     "dkim-signature domainkey-signature x-google-dkim-signature feedback-id x-feedback-id "

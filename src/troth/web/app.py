@@ -240,6 +240,10 @@ def make_app(
         office = MailDesk(vault.people, point, mail or MailPlace(site=site or public_url or "http://localhost"))
         gates = Gates(GateDesk(vault, point, index, callers, terms, tally=tally), office)
         mounts.append(Mount(MailPages.takes, MailPages(office, callers, clock_of_pages, published)))
+        from troth.web.desk.routes import DeskRoutes  # noqa: PLC0415 - likewise
+
+        staff = DeskRoutes(vault.people, policy, callers, clock_of_pages, published, terms)
+        mounts.append(Mount(DeskRoutes.takes, secured(staff)))
         if files is not None:
             from troth.web.v1.filing import file_routes  # noqa: PLC0415 - likewise
 

@@ -116,7 +116,7 @@ class DueOfStaff:
 
 
 def as_json(found: Sequence[Due], at: datetime) -> bytes:
-    """What is due for machines: `at`, how much of each level there is, and every thing with its command."""
+    """What is due for machines: `at`, how much there is of each level, and every thing with its command."""
     counts = {level: sum(one.level == level for one in found) for level in LEVELS}
-    told: dict[str, object] = {"at": at.replace(microsecond=0), **counts, "due": list(found)}
+    told = {"at": at.replace(microsecond=0), "counts": counts, "due": list(found)}
     return msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"

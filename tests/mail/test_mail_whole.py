@@ -20,6 +20,10 @@ from troth.gates.mail.post_office import PostOffice
 from troth.gates.mail.protocol import Limits
 from troth.gates.tally import counts_by_statement
 from troth.people import Identifier, open_people
+from troth.policy.history import Policy
+from troth.record.keys import create_keys
+from troth.record.log import open_log
+from troth.record.published import publish_policy
 from troth.store import open_store
 from troth.vault import open_vault
 
@@ -132,3 +136,24 @@ def test_each_recipient_of_a_message_is_counted_once_it_is_taken(tmp_path: Path)
     with open_store(f"sqlite:///{tmp_path / 'troth.db'}") as store:  # what was counted last is written at the end
         (counted,) = counts_by_statement(store, store.clock())["news"]
         assert counted.allowed == 3
+
+
+def test_a_version_that_is_published_meanwhile_decides(tmp_path: Path) -> None:
+    before = Policy(FLAGSHIP.versions[:-1])
+    with open_store(f"sqlite:///{tmp_path / 'troth.db'}", create=True) as store:
+        create_keys(tmp_path / "keys", "acme.example/log")
+        log = open_log(store, tmp_path / "keys")
+        publish_policy(log, before)
+        people = open_people(store, tmp_path / "keys", before)
+        open_vault(store, people)
+        office = PostOffice(
+            people, before, streams=None, site=SITE, keys=tmp_path / "keys", relay=str(tmp_path / "sink")
+        )  # fmt: skip
+        assert not office.look()
+        publish_policy(log, FLAGSHIP)
+        assert office.look()
+        assert not office.look()
+        (verdict,) = office.mailing.verdicts(office.mailing.streams.find("newsletter"), ["ann@example.org"])
+        assert verdict.version == FLAGSHIP.versions[-1].id
+        assert people.policy.versions[-1].id == FLAGSHIP.versions[-1].id
+        office.gate.close()

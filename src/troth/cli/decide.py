@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.text import Text
 
-from troth.cli.people import WHO_HELP, stored_choices
+from troth.cli.people import WHO_HELP, stored_choices, with_claims
 from troth.cli.terminal import POLICY_HELP, Format, fail, moment, out, read_policy
 
 
@@ -47,7 +47,9 @@ def decide(
             "--person decides on the choices that are stored, and --in and --out state others.",
             "Give one or the other.",
         )
-    read = read_policy(policy)
+    read, when_asked = read_policy(policy), moment(at, "--at")
+    if person is not None:
+        read = with_claims(read, when_asked)
     point = DecisionPoint(read)
     stored = stored_choices(person, point) if person is not None else {}
     asked = {
@@ -59,7 +61,7 @@ def decide(
         "moment": when,
         "choices": {**dict.fromkeys(opted_in or (), "in"), **dict.fromkeys(opted_out or (), "out"), **stored},
         "given": frozenset(given or ()),
-        "at": moment(at, "--at"),
+        "at": when_asked,
         "collected_under": collected_under,
         "expires": moment(expires, "--expires") if expires else None,
         "accepted": accepted,

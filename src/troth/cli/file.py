@@ -142,7 +142,7 @@ def make() -> None:
 def _opened(*, write: bool = False) -> Iterator[Files]:
     """The files of the configured store, decided by its policy; what changed is signed for before it ends."""
     from troth.cli.legal import terms_of
-    from troth.conditions.claims.register import ClaimRegister
+    from troth.conditions.claims.following import as_claims_stand
     from troth.decision.point import DecisionPoint
     from troth.gates.errors import GateError
     from troth.gates.share.files.place import Place
@@ -152,7 +152,7 @@ def _opened(*, write: bool = False) -> Iterator[Files]:
     configuration = configured()
     address = configuration.site or f"http://{configuration.host}:{configuration.port}"
     with opened_vault(write=write) as vault:
-        policy = ClaimRegister(vault.store, vault.people.policy).apply()[0]
+        policy = as_claims_stand(vault.store, vault.people.policy)
         point = DecisionPoint(policy)
         index = ChoiceIndex(vault.people, point)
         index.follow()

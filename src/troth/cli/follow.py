@@ -129,6 +129,7 @@ def _opened(*, write: bool = False) -> Iterator[Following]:
     """What follows people in the configured store; ends with an error that teaches."""
     from troth.accountability.answers import make_conditions
     from troth.cli.legal import terms_of
+    from troth.conditions.claims.following import as_claims_stand
     from troth.decision.point import DecisionPoint
     from troth.gates.delivery.queue import Queue
     from troth.gates.errors import GateError
@@ -137,7 +138,7 @@ def _opened(*, write: bool = False) -> Iterator[Following]:
     from troth.people import ChoiceIndex
 
     with opened_vault(write=write) as vault:
-        policy = vault.people.policy
+        policy = as_claims_stand(vault.store, vault.people.policy)
         queue = Queue(vault.store, vault.people)
         conditions = make_conditions(vault.store, policy, terms_of())
         point = DecisionPoint(policy)

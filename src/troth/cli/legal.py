@@ -181,38 +181,44 @@ def opened_desk(*, write: bool = False) -> Iterator[tuple[LegalDesk, Vault]]:
 
 @contextmanager
 def opened_sharing(vault: Vault) -> Iterator[Sharing]:
-    """The gate `share` over a vault, for a command."""
+    """The gate `share` over a vault, by its policy with its claims as they stand, for a command."""
     from troth.accountability.answers import make_conditions
+    from troth.conditions.claims.following import as_claims_stand
     from troth.decision.point import DecisionPoint
     from troth.gates.share.share import Sharing
+    from troth.gates.tally import Tally
     from troth.people import ChoiceIndex
 
-    policy = vault.people.policy
-    point = DecisionPoint(policy)
+    policy = as_claims_stand(vault.store, vault.people.policy)
+    point, tally = DecisionPoint(policy), Tally()
     index = ChoiceIndex(vault.people, point)
     index.catch_up()
     try:
-        yield Sharing(vault, point, index, make_conditions(vault.store, policy, terms_of()))
+        yield Sharing(vault, point, index, make_conditions(vault.store, policy, terms_of()), tally=tally)
     finally:
         index.close()
+        tally.write(vault.store)
 
 
 def telling_of(vault: Vault) -> int:
     """Tell whoever is to be told now, over the configured way of mail; how many were."""
     from troth.accountability.telling import Teller
+    from troth.conditions.claims.following import as_claims_stand
     from troth.decision.point import DecisionPoint
+    from troth.gates.tally import Tally
     from troth.people import ChoiceIndex
     from troth.web.choices.mail import make_post
 
-    settings, policy = configured(), vault.people.policy
-    point = DecisionPoint(policy)
+    settings, policy = configured(), as_claims_stand(vault.store, vault.people.policy)
+    point, tally = DecisionPoint(policy), Tally()
     index = ChoiceIndex(vault.people, point)
     index.catch_up()
     try:
         page = f"{(settings.site or f'http://{settings.host}:{settings.port}').rstrip('/')}/choices"
-        return Teller(vault, point, index, terms_of(), make_post(settings.mail), page).run()
+        return Teller(vault, point, index, terms_of(), make_post(settings.mail), page, tally).run()
     finally:
         index.close()
+        tally.write(vault.store)
 
 
 def _overdue(one: RequestStanding, terms: Terms, now: datetime) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from troth.decision.point import DecisionPoint
     from troth.people import Change, Identifier
     from troth.people.strictness import State
+    from troth.policy.history import Policy
 
 people = typer.Typer(no_args_is_help=True, help="People and their choices: look, set, link, take out and in, erase.")
 
@@ -223,6 +224,14 @@ def erase(
         except OSError as error:
             fail(f"Nobody was erased: {error}.")
     print_erasure(erasure, mails)
+
+
+def with_claims(policy: Policy, at: datetime) -> Policy:
+    """A policy with its claims as they stand in the configured store, for a decision about somebody in it."""
+    from troth.conditions.claims.following import as_claims_stand
+
+    with opened_store() as store:
+        return as_claims_stand(store, policy, at)
 
 
 def stored_choices(who: str, point: DecisionPoint) -> dict[str, Literal["in", "out"]]:

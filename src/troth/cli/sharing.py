@@ -127,7 +127,7 @@ def opened_sharing(*, write: bool = False) -> Iterator[Sharing]:
     """
     from troth.accountability.answers import make_conditions
     from troth.cli.legal import terms_of
-    from troth.conditions.claims.register import ClaimRegister
+    from troth.conditions.claims.following import as_claims_stand
     from troth.decision.point import DecisionPoint
     from troth.gates.delivery.queue import Queue
     from troth.gates.errors import GateError
@@ -136,7 +136,7 @@ def opened_sharing(*, write: bool = False) -> Iterator[Sharing]:
     from troth.people import ChoiceIndex
 
     with opened_vault(write=write) as vault:
-        policy = ClaimRegister(vault.store, vault.people.policy).apply()[0]
+        policy = as_claims_stand(vault.store, vault.people.policy)
         point = DecisionPoint(policy)
         index = ChoiceIndex(vault.people, point)
         index.follow()

@@ -16,10 +16,9 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from troth.conditions.claims.register import ClaimRegister
+from troth.conditions.claims.following import FollowedPolicy
 from troth.gates.collect import Collecting
 from troth.gates.counts import Counts
 from troth.gates.delivery.deliverer import Deliverer
@@ -28,7 +27,6 @@ from troth.people import People
 from troth.people.errors import StaleChoicesError
 from troth.policy.history import Policy
 from troth.record.log import Log
-from troth.record.published import published_policy
 from troth.store import StoreError
 from troth.vault import Vault
 from troth.web.app import WebApp
@@ -60,12 +58,10 @@ class LiveApp:
         self._log = log
         self._people = people
         self._vault = vault
-        self._policy = policy
+        self._policy = FollowedPolicy(log.store, policy)
         self._make = make
         self._every = every
-        self._claims = ClaimRegister(log.store, policy)
-        self._following = self._follow()
-        self._app = make(self._following[0])
+        self._app = make(self._policy.applied)
         self._deliver_to_loopback = deliver_to_loopback
         self._watching: asyncio.Task[None] | None = None
         self._deliverer: Deliverer | None = None
@@ -73,7 +69,7 @@ class LiveApp:
         self._making: threading.Thread | None = None
         self._verifier: Verifier | None = None
         if schedule is not None and vault is not None:
-            self._verifier = Verifier(log, lambda: self._policy, vault, schedule)
+            self._verifier = Verifier(log, lambda: self._policy.published, vault, schedule)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; begin to watch the store when the server starts, and stop when it stops."""
@@ -149,14 +145,9 @@ class LiveApp:
         latest = self._log.latest()
         if self._log.size() > (latest.head.size if latest else 0):
             self._log.sign()
-        policy = published_policy(self._log.store, self._policy.id, known=self._policy)
-        if policy is not None and policy is not self._policy:
-            self._policy = policy
-            self._claims = ClaimRegister(self._log.store, policy)
-        elif not self._claims_changed():
+        if not self._policy.look():
             return False
-        self._following = self._follow()
-        before, self._app = self._app, self._make(self._following[0])
+        before, self._app = self._app, self._make(self._policy.applied)
         before.close()
         self._count(before)
         return True
@@ -169,15 +160,6 @@ class LiveApp:
             app.tally.write(self._log.store)
         except StoreError as error:
             log_.warning("What the gates decided could not be counted; it is tried again: %s", error)
-
-    def _follow(self) -> tuple[Policy, datetime | None, int]:
-        """The policy with its claims as they stand, until when that is so, and how many facts it was made from."""
-        facts = len(self._claims.facts())
-        return (*self._claims.apply(), facts)
-
-    def _claims_changed(self) -> bool:
-        _, until, facts = self._following
-        return len(self._claims.facts()) != facts or (until is not None and self._log.store.clock() >= until)
 
     def _tell(self) -> None:
         """Tell people of what was asked about them, or done. What fails is tried again, and keeps nothing waiting."""

@@ -1,6 +1,7 @@
 """The gate of mail with all its parts: who submits, who decides, the queue, the keys that sign, and who takes it over.
 
-It follows what is published: a version of the policy that comes into force while it runs decides from then on.
+It follows what is published, and the claims of the policy as they stand: a version that comes into force while it
+runs decides from then on, and a claim that ends takes with it what rests on it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from ssl import SSLContext
 
+from troth.conditions.claims.following import FollowedPolicy
 from troth.decision.point import DecisionPoint
 from troth.gates.mail.accepting import Accepting
 from troth.gates.mail.deciding import Mailing
@@ -32,7 +34,6 @@ from troth.people import People
 from troth.policy.history import Policy
 from troth.policy.problems import PolicyError
 from troth.record.errors import RecordError
-from troth.record.published import published_policy
 from troth.store import StoreError
 
 KEPT = 60.0  # seconds for which the keys of a domain are not read again
@@ -70,7 +71,8 @@ class PostOffice:
         self._monotonic = monotonic
         self._keys: dict[str, tuple[float, Sequence[SigningKey]]] = {}
         self._reading = threading.Lock()
-        self.mailing = self._decider(policy)
+        self._policy = FollowedPolicy(people.store, policy)
+        self.mailing = self._decider(self._policy.applied)
         self.queue = Queue(people)
         self.sink: Sink | None = None
         if isinstance(relay, str):
@@ -105,12 +107,10 @@ class PostOffice:
     def look(self) -> bool:
         """Write down what was decided, and decide by the version that is published now; whether there was a new one."""
         self.tally.write(self.people.store)
-        known = self.mailing.point.policy
-        policy = published_policy(self.people.store, known.id, known=known)
-        if policy is None or policy is known:
+        if not self._policy.look():
             return False
-        self.people.use(policy)
-        self.mailing = self._decider(policy)
+        self.people.use(self._policy.applied)
+        self.mailing = self._decider(self._policy.applied)
         return True
 
     async def follow(self) -> None:

@@ -243,9 +243,9 @@ def _verify_never(promise: Mapping[str, Any], seen: Seen) -> list[str]:
     lines = [f"It promises never to: {', '.join(sorted(acts))}."]
     if acts.isdisjoint(ACTS.values()):
         lines.append(
-            "No gate does that: data leaves by nothing but the entries above. To whom, and for what, they say;"
+            "No gate does that. To whom data was given, and for what, the entries above say; whether something"
         )
-        lines.append("what was paid for it, no entry can say.")
+        lines.append("was paid for it, no entry can say.")
     if judged:
         lines.append(f"{judged} lines above are of such an action, and by what they say not of what is ruled out.")
     if open_:
@@ -260,7 +260,8 @@ def _described(group: Mapping[str, Any]) -> str:
     words = (("recipient", "to"), ("purpose", "for"), ("product", "on"), ("statements", "under"), ("version", "of"))
     said += [f"{word} {group[name]}" for name, word in words if group[name]]
     outcome = f", {group['outcome']}" if group["outcome"] else ""
-    return " ".join(said) + f"{outcome}: {group['persons']} persons, {group['values']} values"
+    numbers = f": {group['persons']} persons, {group['values']} values" if group["values"] else ""
+    return " ".join(said) + outcome + numbers
 
 
 def _json(folder: Path, name: str) -> Any:

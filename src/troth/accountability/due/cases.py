@@ -80,7 +80,8 @@ def next_step(one: RequestStanding, terms: Terms, at: datetime, ready: int | Non
             return "A court narrowed it. Narrow it as the court says.", (
                 f"troth legal narrow {id} --data TERM --why REASON {AS}"
             )
-        return f"{len(one.approvers)} of {APPROVERS} approved it as its scope stands.", f"troth legal approve {id} {AS}"
+        what = f"Approve or refuse it. {len(one.approvers)} of {APPROVERS} approved it as its scope stands."
+        return what, f"troth legal approve {id} {AS}"
     if state == "released":
         return "Something was released. Close it once nothing more is to be.", f"troth legal close {id} {AS}"
     why = one.releasable(terms, at)

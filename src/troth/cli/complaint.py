@@ -18,7 +18,6 @@ from troth.cli.terminal import Format, configured, fail, out
 
 if TYPE_CHECKING:
     from troth.accountability.complaints.desk import ComplaintDesk
-    from troth.accountability.complaints.standing import ComplaintStanding
     from troth.store import Store
 
 complaint = typer.Typer(
@@ -81,11 +80,13 @@ def show(
 
     Example: troth complaint show cmp_0123456789abcdef
     """
+    from troth.accountability.complaints.case_file import rules
+
     with opened_desk() as desk:
         one = desk.find(id)
         opened = desk.texts.read(id)
         names = {each.id: each.name for each in desk.staff.everybody()}
-        rules = rules_of(desk, one)
+        found_rules = rules(desk, one)
     received = one.received
     out.print(f"{one.kind.capitalize()} {one.id}: {one.state}")
     for label, value in (("about", received.statement), ("site", received.site), ("version", received.version)):
@@ -110,9 +111,9 @@ def show(
             else:
                 label = {"wanted": "wants: ", "address": "answer to: "}.get(kept.sort, "")
                 out.print(Text(f"  {label}{found.written.text}"))
-    if rules and one.open:
+    if found_rules and one.open:
         out.print(f"\n{received.then} takes a complaint if:")
-        for rule in rules:
+        for rule in found_rules:
             out.print(Text(f"  {rule}"))
 
 
@@ -152,14 +153,6 @@ def opened_desk(store: Store | None = None) -> Iterator[ComplaintDesk]:
         yield ComplaintDesk(store, policy, load_index_key(store, configured().keys))
     except (AccountabilityError, PeopleError, RecordError, PolicyError, StoreError) as error:
         fail(str(error))
-
-
-def rules_of(desk: ComplaintDesk, one: ComplaintStanding) -> tuple[str, ...]:
-    """The rules by which the body that comes next takes a complaint: those it has, or those of its programme."""
-    from troth.accountability.complaints.bodies import eligible_of
-
-    then = one.received.then
-    return () if then is None else desk.bodies.rules(then) or eligible_of(desk.policy, then)
 
 
 def _write(folder: Path, name: str, data: bytes) -> None:

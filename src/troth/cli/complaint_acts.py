@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from troth.cli.complaint import Id, body, complaint, opened_desk, rules_of
+from troth.cli.complaint import Id, body, complaint, opened_desk
 from troth.cli.recipient import day
 from troth.cli.record import opened_log
 from troth.cli.staff import As, Key, signer_of
@@ -134,6 +134,7 @@ def close(
     Whoever complained can go to the recourse body all the same.
     Example: troth complaint close cmp_0123456789abcdef --why ineligible --rule 3 --text "It is software." --as olga
     """
+    from troth.accountability.complaints.case_file import rules as rules_of
     from troth.accountability.complaints.facts import Closed
     from troth.policy.problems import nearest
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from troth.vault import Vault
     from troth.web.choices.app import ChoicePages
     from troth.web.choices.mail import Post
+    from troth.web.complaints.place import Place as Complaints
     from troth.web.mail.desk import MailPlace
     from troth.web.services import Callers
     from troth.web.v1.app import Gates
@@ -72,10 +73,12 @@ class WebApp:
         teller: Teller | None = None,
         subscribers: Callable[[], int] | None = None,
         files: Files | None = None,
+        complaints: Complaints | None = None,
     ) -> None:
         self.teller = teller
         self.subscribers = subscribers
         self.files = files
+        self.complaints = complaints
         self.callers = callers
         self._decisions = decisions
         self._routes = decisions.routes
@@ -206,7 +209,7 @@ def make_app(
             shown = (log, policy, clock_of_pages, published)
             report = TransparencyRoutes(*shown, choices=True, terms=terms)
             mounts.append(Mount(TransparencyRoutes.takes, secured(report)))
-    index, choices = None, None
+    index, choices, complaints = None, None, None
     if log is not None and people is not None and post is not None:
         from troth.people import ChoiceIndex  # noqa: PLC0415 - likewise
         from troth.web.choices.app import ChoicePages  # noqa: PLC0415 - likewise
@@ -216,6 +219,13 @@ def make_app(
         index = ChoiceIndex(people, point)
         index.follow()
         choices = ChoicePages(Desk(people, point, log, clock_of_pages, post, site, published, vault, terms))
+        from troth.accountability.complaints.desk import ComplaintDesk  # noqa: PLC0415 - likewise
+        from troth.web.complaints.app import ComplaintPages  # noqa: PLC0415 - likewise
+        from troth.web.complaints.place import Place as Complaints  # noqa: PLC0415 - likewise
+
+        desk = ComplaintDesk(log.store, policy, people.key)
+        complaints = Complaints(desk, point, log, clock_of_pages, published, site or public_url, post)
+        mounts.append(Mount(ComplaintPages.takes, ComplaintPages(complaints)))
     gates, teller, made, subscribers = None, None, None, None
     if vault is not None and index is not None and callers is not None:
         from troth.gates.tally import Tally  # noqa: PLC0415 - likewise
@@ -276,4 +286,5 @@ def make_app(
         teller=teller,
         subscribers=subscribers,
         files=made,
+        complaints=complaints,
     )

@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from troth.accountability.claims.warning import ClaimWarnings
 from troth.conditions.claims.following import FollowedPolicy
 from troth.gates.collect import Collecting
 from troth.gates.counts import Counts
@@ -34,6 +35,7 @@ from troth.web.headers import Receive, Scope, Send
 from troth.web.verifying import Schedule, Verifier
 
 if TYPE_CHECKING:
+    from troth.accountability.letters import Post
     from troth.gates.share.files.files import Files
 
 EVERY = 1.0  # seconds between two looks at the store
@@ -41,7 +43,10 @@ log_ = logging.getLogger("troth.web")
 
 
 class LiveApp:
-    """An ASGI app around the one of the published policy. With a `schedule`, what promises rest on is tested by it."""
+    """An ASGI app around the one of the published policy. With a `schedule`, what promises rest on is tested by it.
+
+    With a `post`, staff are warned of claims that end.
+    """
 
     def __init__(
         self,
@@ -54,6 +59,7 @@ class LiveApp:
         vault: Vault | None = None,
         deliver_to_loopback: bool = False,
         schedule: Schedule | None = None,
+        post: Post | None = None,
     ) -> None:
         self._log = log
         self._people = people
@@ -67,6 +73,7 @@ class LiveApp:
         self._deliverer: Deliverer | None = None
         self._delivering: asyncio.Task[None] | None = None
         self._making: threading.Thread | None = None
+        self._warnings = None if post is None else ClaimWarnings(log.store, post)
         self._verifier: Verifier | None = None
         if schedule is not None and vault is not None:
             self._verifier = Verifier(log, lambda: self._policy.published, vault, schedule)
@@ -130,6 +137,7 @@ class LiveApp:
 
         Agreements lapse, what may be kept no longer is deleted, the counts of minutes that are over are recorded,
         disclosures of many persons go on, recipients are told what follows people, and people what they are to be told.
+        Deadlines of complaints are watched.
         """
         if self._people is not None:
             self._people.lapse()
@@ -142,6 +150,8 @@ class LiveApp:
             self._tell_subscribers()
             self._make_files()
             self._tell()
+        self._watch_complaints()
+        self._warn()
         latest = self._log.latest()
         if self._log.size() > (latest.head.size if latest else 0):
             self._log.sign()
@@ -161,6 +171,16 @@ class LiveApp:
         except StoreError as error:
             log_.warning("What the gates decided could not be counted; it is tried again: %s", error)
 
+    def _watch_complaints(self) -> None:
+        """Remind of complaints, pass on what nobody answered, mail whoever complained. What fails is tried again."""
+        complaints = self._app.complaints
+        if complaints is None or complaints.watch is None:
+            return
+        try:
+            complaints.watch.run()
+        except Exception:
+            log_.exception("The deadlines of complaints could not be watched; it is tried again.")
+
     def _tell(self) -> None:
         """Tell people of what was asked about them, or done. What fails is tried again, and keeps nothing waiting."""
         if self._app.teller is None:
@@ -169,6 +189,15 @@ class LiveApp:
             self._app.teller.run()
         except Exception:
             log_.exception("People could not be told; it is tried again.")
+
+    def _warn(self) -> None:
+        """Warn staff of claims that end before long. What fails is tried again, and keeps nothing waiting."""
+        if self._warnings is None:
+            return
+        try:
+            self._warnings.run(self._policy.applied)
+        except Exception:
+            log_.exception("Staff could not be warned of the end of a claim; it is tried again.")
 
     def _share(self) -> None:
         """Go on with disclosures of many persons for a moment. One that fails keeps nothing else from being done."""

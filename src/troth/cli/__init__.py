@@ -16,6 +16,7 @@ from troth.cli import (
     delivery,
     diff,
     disclosure,
+    due,
     endpoint,
     evidence,
     exchange,
@@ -56,6 +57,7 @@ app.command("serve")(serve.serve)
 app.command("init")(init.init)
 app.command("check")(check.check)
 app.command("verify")(verify.verify)
+app.command("due")(due.due)
 app.command("evidence")(evidence.evidence)
 app.command("decide")(decide.decide)
 app.command("diff")(diff.diff)

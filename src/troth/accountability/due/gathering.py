@@ -8,7 +8,12 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import select
 
+from troth.accountability.complaints.desk import SORT as COMPLAINT
+from troth.accountability.complaints.facts import WHATS as COMPLAINTS
+from troth.accountability.complaints.facts import Said as ComplaintSaid
+from troth.accountability.complaints.standing import standing as complaint_standing
 from troth.accountability.due.cases import due_of_legal, due_of_transfers
+from troth.accountability.due.complaints import due_of_complaints
 from troth.accountability.due.due import LEVELS, Due, most_urgent_first
 from troth.accountability.due.outgoing import (
     Disabled,
@@ -19,6 +24,7 @@ from troth.accountability.due.outgoing import (
     due_of_mail,
 )
 from troth.accountability.due.registers import due_of_claims, due_of_recipients, due_of_tests
+from troth.accountability.ledger import Ledger
 from troth.accountability.legal.requests import LegalRequests, ready
 from troth.accountability.legal.telling import due as to_be_told
 from troth.accountability.terms import Terms
@@ -59,6 +65,7 @@ class DueOfStaff:
         self._terms = terms or Terms()
         self._requests = LegalRequests(store)
         self._transfers = Transfers(store, policy)
+        self._complaints: Ledger[ComplaintSaid] = Ledger(store, COMPLAINT, COMPLAINTS)
         self._claims = ClaimRegister(store, policy)
         self._recipients = Register(store, policy)
         self._results = Results(store)
@@ -81,6 +88,7 @@ class DueOfStaff:
             waiting={one.id: len(to_be_told(self._requests, one, at)) for one in requests},
         )
         yield from due_of_transfers(self._transfers.standing().values(), at)
+        yield from due_of_complaints(complaint_standing(self._complaints.facts()).values(), at)
 
     def _registers(self) -> Iterator[Due]:
         at = self._store.clock()

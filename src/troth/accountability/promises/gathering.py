@@ -20,7 +20,7 @@ from troth.conditions.claims.register import ClaimRegister
 from troth.gates.tally import counts_by_statement
 from troth.policy.history import Policy
 from troth.policy.model import Never, Version
-from troth.record.kinds import read_entry, write_time
+from troth.record.kinds import write_time
 from troth.record.log import Log
 from troth.record.publishing import published_source, published_versions
 from troth.store import Store
@@ -36,6 +36,8 @@ BEFORE = (
 )  # fmt: skip
 _ACTS = tuple(f'"kind":"{kind}"'.encode() for kind in verify.ACTS)  # as canonical JSON has it
 _PUBLISHED = b'"kind":"published"'
+# Entries were checked as they were written, `troth verify` checks them again, and so does whoever has the evidence.
+_read = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Entries(msgspec.Struct, frozen=True):
@@ -87,7 +89,7 @@ def entries_for(log: Log, policy: str, promise: Promise, results: Mapping[str, S
             entry = bytes(data)
             if named not in entry and _PUBLISHED not in entry:
                 continue
-            body = read_entry(entry)
+            body = _read(entry)
             if _tells(body, policy, promise.statement.id):
                 found.append(int(index))
                 if body["kind"] in verify.ACTS:
@@ -156,7 +158,7 @@ def _groups_of_all(store: Store, size: int) -> verify.Numbers:
         for _, data in rows:
             entry = bytes(data)
             if any(kind in entry for kind in _ACTS):
-                body = read_entry(entry)
+                body = _read(entry)
                 if body["kind"] in verify.ACTS:
                     verify.count(groups, body)
     return groups

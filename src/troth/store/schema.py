@@ -438,6 +438,16 @@ claim_facts = Table(
     comment="What was entered about claims, in the order of the record; `act` is the digest of what staff signed for it.",
 )
 
+claim_warnings = Table(
+    "claim_warnings",
+    metadata,
+    Column("claim", Text, primary_key=True),
+    Column("ends", BigInteger, primary_key=True),
+    Column("days", BigInteger, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    comment="Of which end of a claim staff were warned, how many days ahead, and when.",
+)
+
 disclosures = Table(
     "disclosures",
     metadata,

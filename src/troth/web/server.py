@@ -133,7 +133,7 @@ def serve(
 
             app = live = LiveApp(
                 log, policy, make, people=people, vault=vault, deliver_to_loopback=deliver_to_loopback,
-                schedule=schedule,
+                schedule=schedule, post=post,
             )  # fmt: skip
             if demonstration is not None and people is not None:
                 from troth.web.demonstration import Demonstration  # noqa: PLC0415 - only who shows it pays for it

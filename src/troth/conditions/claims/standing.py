@@ -113,14 +113,18 @@ class ClaimStanding(msgspec.Struct, frozen=True):
 
         It ends when the signature that carries it does, unless the next one carries on without a gap.
         """
+        ending = self.ending(at)
+        return None if ending is None else days_left(ending, at)
+
+    def ending(self, at: datetime) -> datetime | None:
+        """When it ends or is due, whichever is earlier, seen from a moment; None if no signature carries it then."""
         signing = self.signing(at)
         if signing is None:
             return None
         ends = [self.carried_until(at)]
         if signing.said.due is not None and not any(one.leaf > signing.leaf for one in self.signings):
             ends.append(signing.said.due)
-        left = min(ends) - at
-        return min((days for days in WARNINGS if left <= timedelta(days=days)), default=None)
+        return min(ends)
 
     def carried_until(self, at: datetime) -> datetime:
         """Until when signatures carry it without a gap from a moment on; that moment if none does."""
@@ -128,6 +132,11 @@ class ClaimStanding(msgspec.Struct, frozen=True):
         while found := [one.end for one in self.signings if one.said.begins <= moment < one.end]:
             moment = max(found)
         return moment
+
+
+def days_left(ends: datetime, at: datetime) -> int | None:
+    """The least of 90, 30 and 7 days within which something ends, seen from a moment; None if it is later."""
+    return min((days for days in WARNINGS if ends - at <= timedelta(days=days)), default=None)
 
 
 def standing(facts: Iterable[Fact], at: datetime) -> dict[str, ClaimStanding]:

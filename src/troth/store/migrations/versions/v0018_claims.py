@@ -20,8 +20,17 @@ def upgrade() -> None:
         sa.Column("act", sa.Text),
     )
     op.create_index("claim_facts_claim", "claim_facts", ["claim", "leaf"])
+    op.create_table(
+        "claim_warnings",
+        sa.Column("claim", sa.Text, nullable=False),
+        sa.Column("ends", sa.BigInteger, nullable=False),
+        sa.Column("days", sa.BigInteger, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("claim", "ends", "days"),
+    )
 
 
 def downgrade() -> None:
     """Back to the one before."""
+    op.drop_table("claim_warnings")
     op.drop_table("claim_facts")

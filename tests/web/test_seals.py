@@ -90,6 +90,7 @@ def sealing(tmp_path: Path) -> Sealing:
 def test_the_sentence_and_the_seal_appear_when_it_is_signed_and_are_gone_on_the_day(sealing: Sealing) -> None:
     sentence = "TRUSTe checks our web sites"
     assert sentence in sealing.get("/").text  # nothing was entered yet: the policy's own dates count
+    assert '<a class="seal" href="https://' in sealing.get("/").text  # and the programme's own page validates
     sealing.enter(Drafted(holder="Citrix Online", requirements=ASKED, covers=("gotomeeting",)))
     assert sealing.live.look()
     assert sentence not in sealing.get("/").text
@@ -98,6 +99,9 @@ def test_the_sentence_and_the_seal_appear_when_it_is_signed_and_are_gone_on_the_
     page = sealing.get(f"/seals/{seal}").text
     for said in ("This seal is valid", "Citrix Online", "GoToTraining", "downloaded", "entry 5 of"):
         assert said in page
+    overview = sealing.get("/").text
+    assert f'<a class="seal" href="./seals/{seal}">' in overview  # the seal of the notice leads to its page
+    assert f'href="../../seals/{seal}"' in sealing.get("/policy/s/truste").text
     picture = sealing.get(f"/seals/{seal}.svg")
     assert picture.headers["content-type"] == "image/svg+xml"
     assert "Checked 1 May 2016, 00:00 UTC" in picture.text
@@ -107,6 +111,7 @@ def test_the_sentence_and_the_seal_appear_when_it_is_signed_and_are_gone_on_the_
     assert sealing.live.look()
     assert not sealing.live.look()
     assert sentence not in sealing.get("/").text
+    assert f"seals/{seal}" not in sealing.get("/").text
     assert sealing.desk.contradictions() == []
 
 

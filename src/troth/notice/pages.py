@@ -39,17 +39,18 @@ def find(  # noqa: PLR0917
     language: str | None = None,
     published: tuple[Published, ...] = (),
     choices: bool = False,
+    seals: tuple[tuple[str, str], ...] = (),
 ) -> Page | None:
     """The page at an address (a path without its leading slash), or None where there is none.
 
     `language` is what the reader prefers; an address that begins with a language of the policy says it itself.
     `published` says which versions are in the record: their pages then lead to their proofs. `choices`: there are pages
-    on which people choose, and these lead there.
+    on which people choose, and these lead there. `seals` are the claims whose seals this server validates.
     """
     if address in STATIC:
         return Page((HERE / address).read_bytes(), STATIC[address])
     moment = moments.last_change(policy, at)
-    return _found(policy, address, moment, language, published, choices)
+    return _found(policy, address, moment, language, published, choices, seals)
 
 
 def addresses(policy: Policy, at: datetime) -> Iterator[str]:
@@ -112,7 +113,13 @@ class _Missing(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=1024)
 def _found(  # noqa: PLR0917
-    policy: Policy, address: str, at: datetime, language: str | None, published: tuple[Published, ...], choices: bool
+    policy: Policy,
+    address: str,
+    at: datetime,
+    language: str | None,
+    published: tuple[Published, ...],
+    choices: bool,
+    seals: tuple[tuple[str, str], ...],
 ) -> Page | None:
     version = policy.in_force(at)
     known = languages(version) if version is not None else languages(policy.versions[0])
@@ -124,8 +131,9 @@ def _found(  # noqa: PLR0917
 
     def view_of(shown_version: Version, moment: datetime) -> View:
         return View(
-            policy, shown_version, moment, address, shown, prefixed, now=at, published=published, choices=choices
-        )
+            policy, shown_version, moment, address, shown, prefixed, now=at, published=published, choices=choices,
+            seals=seals,
+        )  # fmt: skip
 
     if address.startswith("policy/versions"):
         return _archived(policy, address, at, view_of)

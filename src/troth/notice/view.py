@@ -19,7 +19,7 @@ from troth.notice import words
 from troth.notice.moments import end_of
 from troth.notice.rule import Item, Line, rule
 from troth.policy.history import Policy
-from troth.policy.model import Covered, Statement, Version
+from troth.policy.model import Claim, Covered, Statement, Version
 from troth.policy.values import Text
 
 FRAME = "en"  # the language of all words that are not the policy's own
@@ -58,7 +58,8 @@ class View(msgspec.Struct, frozen=True):
     `at` is the moment for which the version is shown, `now` the present. `address` is that of the page, without a
     leading slash and without its language; `prefixed`: it lies below `/xx/`. `rooted`: its links begin with a slash.
     `published` says which versions are in the record; a notice from files has none. `choices`: people can choose here,
-    on pages that a server has and a notice from files has not.
+    on pages that a server has and a notice from files has not. `seals` are the claims whose seals a server validates,
+    each with the name of that page.
     """
 
     policy: Policy
@@ -71,6 +72,12 @@ class View(msgspec.Struct, frozen=True):
     now: datetime | None = None
     published: tuple[Published, ...] = ()
     choices: bool = False
+    seals: tuple[tuple[str, str], ...] = ()
+
+    def seal_url(self, claim: Claim) -> str | None:
+        """The page that says whether the seal of a claim is valid: this server's, or else the programme's own."""
+        seal = dict(self.seals).get(claim.id)
+        return self.url(f"seals/{seal}") if seal else claim.site
 
     def publication(self, version: Version) -> Published | None:
         """That a version was published, if it was."""

@@ -185,7 +185,9 @@ def make_app(
     local = Hosts(hosts)
     everywhere = Hosts((*hosts, *names, *filter(None, [parts.hostname])))
     published: tuple[Published, ...] = ()
+    sealed: tuple[tuple[str, str], ...] = ()
     if log is not None:
+        from troth.conditions.claims.register import ClaimRegister  # noqa: PLC0415 - only who has a store needs it
         from troth.gates.services import ServiceKeys  # noqa: PLC0415 - only who has a store pays for loading it
         from troth.web.accountability.transparency import TransparencyRoutes  # noqa: PLC0415 - likewise
         from troth.web.promises.routes import PromiseRoutes  # noqa: PLC0415 - likewise
@@ -198,6 +200,7 @@ def make_app(
         callers.follow()
         published = publications(log, policy)
         of_log = (log, policy, clock_of_pages, published, site, people is not None)
+        sealed = ClaimRegister(log.store, policy).seals(clock_of_pages())
         record = RecordRoutes(log, policy, clock_of_pages, choices=people is not None)
         mounts.append(Mount(RecordRoutes.takes, secured(record)))
         mounts.append(Mount(RecipientRoutes.takes, secured(RecipientRoutes(*of_log))))
@@ -263,7 +266,7 @@ def make_app(
     if pages is None:
         from troth.web.pages import make_pages  # noqa: PLC0415 - only who serves pages pays for loading them
 
-        pages = cast("App", make_pages(policy, clock_of_pages, published, choices is not None))
+        pages = cast("App", make_pages(policy, clock_of_pages, published, choices is not None, sealed))
     decisions = DecisionRoutes(
         point,
         clock=clock,

@@ -27,26 +27,34 @@ READING = ("GET", "HEAD")
 ALLOW = "GET, HEAD, OPTIONS"
 
 
-def make_pages(policy: Policy, clock: Clock, published: tuple[Published, ...] = (), choices: bool = False) -> Litestar:
+def make_pages(
+    policy: Policy,
+    clock: Clock,
+    published: tuple[Published, ...] = (),
+    choices: bool = False,
+    seals: tuple[tuple[str, str], ...] = (),
+) -> Litestar:
     """The Litestar application that serves the pages of a policy; `clock` gives the present time, with a zone.
 
-    `published` says which versions are in the record; `choices`, that people can choose on pages of this server.
+    `published` says which versions are in the record; `choices`, that people can choose on pages of this server;
+    `seals`, by which name it validates the seal of each claim.
     """
 
     async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
-        return respond(policy, clock(), request, published, choices)
+        return respond(policy, clock(), request, published, choices, seals)
 
     methods = [method for method in HttpMethod if str(method.value) not in {"CONNECT", "TRACE"}]
     handler = HTTPRouteHandler(path=["/", "/{path:path}"], http_method=methods, include_in_schema=False)(page)
     return Litestar(route_handlers=[handler], openapi_config=None, logging_config=None)
 
 
-def respond(
+def respond(  # noqa: PLR0917
     policy: Policy,
     at: datetime,
     request: Request[Any, Any, Any],
     published: tuple[Published, ...] = (),
     choices: bool = False,
+    seals: tuple[tuple[str, str], ...] = (),
 ) -> Response[bytes]:
     """The response to a request at a moment."""
     address = _asked(request)
@@ -57,7 +65,7 @@ def respond(
     version = policy.in_force(at)
     known = languages(version) if version else ()
     language = best_language(request.query_params.get("lang"), request.headers.get("accept-language"), known)
-    found = pages.find(policy, wanted, at, language, published, choices)
+    found = pages.find(policy, wanted, at, language, published, choices, seals)
     if found is None:
         for other in (f"{address}/", address.rstrip("/")):  # RFC 9110: one address for one page
             if other != address and pages.find(policy, other, at) is not None:

@@ -73,6 +73,12 @@ class ClaimRegister:
         found = self.standing(at)
         return applied(self.policy, found, at), moments(found, at)
 
+    def seals(self, at: datetime | None = None) -> tuple[tuple[str, str], ...]:
+        """The claims that stand at a moment, or now, by a signature that bears a seal, each with the seal's name."""
+        at = at or self.store.clock()
+        found = ((id, one.signing(at)) for id, one in sorted(self.standing(at).items()) if one.holds(at))
+        return tuple((id, signing.said.seal) for id, signing in found if signing is not None and signing.said.seal)
+
     def contradictions(self) -> list[str]:
         """A sentence for each fact that is not what its entry in the record says, or is missing: somebody altered them.
 

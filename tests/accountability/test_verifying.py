@@ -63,6 +63,7 @@ def test_all_is_tested_and_kept_in_the_record(house: House, place: Place) -> Non
     assert states == {
         "record": "passed", "entries": "passed", "registers": "passed", "tls": "unknown",
         "encryption_at_rest": "passed", "key_rotation": "passed", "choices": "passed",
+        "complaints": "passed",
     }  # fmt: skip
     assert "1 collected" in found["entries"].sentence
     assert Results(house.store).latest() == found

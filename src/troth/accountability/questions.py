@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from troth.accountability.claims.asking import answers, choices_in_force, record_holds
 from troth.accountability.claims.assessing import Answer, Ask
+from troth.accountability.complaints.counting import on_time
 from troth.accountability.verifying.results import Results
 from troth.policy.history import Policy
 from troth.policy.values import write_moment
@@ -16,7 +17,13 @@ from troth.store import Store
 
 def record_questions(log: Log, policy: Policy) -> Ask:
     """What the record of a policy is asked: see `programmes.RECORD_QUESTIONS`."""
-    return answers({"record-holds": lambda: record_holds(log), "choices-in-force": lambda: choices_in_force(log.store)})
+    return answers(
+        {
+            "record-holds": lambda: record_holds(log),
+            "choices-in-force": lambda: choices_in_force(log.store),
+            "complaints-on-time": lambda: on_time(log.store),
+        }
+    )
 
 
 def safeguard_questions(store: Store) -> Ask:

@@ -6,6 +6,7 @@ from sqlalchemy import bindparam, select
 
 from troth.accountability import ledger
 from troth.accountability.claims.desk import ClaimDesk
+from troth.accountability.complaints import verifying as complaints
 from troth.accountability.legal.facts import Released
 from troth.accountability.legal.requests import LegalRequests
 from troth.accountability.staff import EVERY_ACT, StaffRegister
@@ -40,6 +41,7 @@ def contradictions(store: Store) -> list[str]:
                 if kind in ("case", "staff"):
                     found.append(f"Entry {index} of the record is about a {kind}, and its fact is missing.")
     found += _without_a_fact(store)
+    found += complaints.contradictions(store)
     policy = published_policy(store)
     return found if policy is None else found + ClaimDesk(store, policy).contradictions()
 

@@ -190,6 +190,7 @@ def make_app(
         from troth.conditions.claims.register import ClaimRegister  # noqa: PLC0415 - only who has a store needs it
         from troth.gates.services import ServiceKeys  # noqa: PLC0415 - only who has a store pays for loading it
         from troth.web.accountability.transparency import TransparencyRoutes  # noqa: PLC0415 - likewise
+        from troth.web.complaints.counts import complaint_counts  # noqa: PLC0415 - likewise
         from troth.web.promises.routes import PromiseRoutes  # noqa: PLC0415 - likewise
         from troth.web.recipients.routes import RecipientRoutes  # noqa: PLC0415 - likewise
         from troth.web.record import RecordRoutes, publications  # noqa: PLC0415 - likewise
@@ -199,15 +200,16 @@ def make_app(
         callers = Callers(ServiceKeys(log.store), require_keys, local=local)
         callers.follow()
         published = publications(log, policy)
-        of_log = (log, policy, clock_of_pages, published, site, people is not None)
         sealed = ClaimRegister(log.store, policy).seals(clock_of_pages())
+        of_log = (log, policy, clock_of_pages, published, site, people is not None)
         record = RecordRoutes(log, policy, clock_of_pages, choices=people is not None)
         mounts.append(Mount(RecordRoutes.takes, secured(record)))
         mounts.append(Mount(RecipientRoutes.takes, secured(RecipientRoutes(*of_log))))
         seals = SealRoutes(*of_log)
         mounts.append(Mount(SealRoutes.takes_picture, secured(seals, PICTURE_HEADERS)))
         mounts.append(Mount(SealRoutes.takes, secured(seals)))
-        mounts.append(Mount(PromiseRoutes.takes, secured(PromiseRoutes(*of_log))))
+        counts = partial(complaint_counts, log.store, clock_of_pages)
+        mounts.append(Mount(PromiseRoutes.takes, secured(PromiseRoutes(*of_log, counts))))
         if people is not None:
             shown = (log, policy, clock_of_pages, published)
             report = TransparencyRoutes(*shown, choices=True, terms=terms)

@@ -97,6 +97,8 @@ def on_time(store: Store) -> Answer:
             f"{first.what} '{first.id}' by {first.until:%Y-%m-%d}.",
         )
     count = sum(one.kind == "complaint" for one in known)
+    if count == 0:
+        return Answer(True, "There is no complaint, so none passed a deadline.")
     return Answer(True, f"None of the {count} complaints passed a deadline in the last twelve months.")
 
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 import msgspec
 
 from troth.accountability.claims.asking import choices_in_force, record_holds
+from troth.accountability.complaints.counting import on_time
 from troth.accountability.verification import contradictions
 from troth.accountability.verifying.entries import walk
 from troth.accountability.verifying.results import Found, Result, Results
@@ -69,11 +70,17 @@ def _choices(place: Place) -> Found:
     return Found("choices", "passed" if found.holds else "failed", found.sentence)
 
 
+def _complaints(place: Place) -> Found:
+    found = on_time(place.log.store)
+    return Found("complaints", "passed" if found.holds else "failed", found.sentence)
+
+
 TESTS: Mapping[str, Callable[[Place], Found]] = {
     "record": _record,
     "entries": _entries,
     "registers": _registers,
     "choices": _choices,
+    "complaints": _complaints,
     "tls": lambda place: tls(place.version, place.log.store.clock()),
     "encryption_at_rest": lambda place: encryption_at_rest(place.vault),
     "key_rotation": lambda place: key_rotation(place.vault, place.log.store.clock()),

@@ -1,4 +1,4 @@
-"""`troth evidence`: one file, verified as its reader would; it is never written over, and a mistyped id is met.
+"""`troth evidence`: one file, verified as its reader would; it is never written over, and a mistyped id is met."""
 
 from __future__ import annotations
 

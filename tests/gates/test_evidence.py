@@ -306,6 +306,10 @@ def test_an_entry_taken_out_of_the_proofs_is_found(kept: Kept, tmp_path: Path) -
         forged(folder, {str(proof.relative_to(folder)): data})
     assert ends(folder, kept.key) == 0
     one = sorted(folder.glob("entries/*"))[0]
+    data = one.read_bytes()
+    forged(folder, {str(one.relative_to(folder)): data + "— somebody AAAAAAA=\n".encode()})
+    assert ends(folder, kept.key) == 1  # a proof that ends in another note than the checkpoint of the evidence
+    forged(folder, {str(one.relative_to(folder)): data})
     forged(folder, {"entries/000000999.tlog-proof": one.read_bytes()})
     assert ends(folder, kept.key) == 1
 

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from troth import __version__
-from troth.cli.terminal import POLICY_HELP, fail, moment, out, read_policy
+from troth.cli.terminal import POLICY_HELP, configured, fail, moment, out, read_policy
 
 
 class Output(StrEnum):
@@ -42,6 +42,12 @@ def check(
     pages: Annotated[
         Path | None, typer.Option("--pages", help="Rendered pages to look at too: do they load from third parties?")
     ] = None,
+    seals: Annotated[
+        bool, typer.Option("--seals", help="On those pages, find seals of your claims that may not stand there")
+    ] = False,
+    site: Annotated[
+        str | None, typer.Option("--site", help="The site that those pages are a copy of, such as https://example.org")
+    ] = None,
     format: Annotated[Output, typer.Option(help="text for people, json or sarif for programs")] = Output.text,
 ) -> None:
     """Check the version in force and those to come: ends with 0 when clean, 1 with findings, 2 when it is unreadable.
@@ -68,7 +74,14 @@ def check(
         moment_of = when if at else chosen.effective
         older = read.versions[: read.number(chosen) - 1]
         reports = (checks.check(chosen, at=moment_of, frameworks=wanted, older=older),)
-    on_pages = checks.check_pages(pages) if pages else ()
+    if pages is None and (seals or site):
+        fail("--seals and --site are about pages.", "Name a folder with a copy of the site: --pages DIRECTORY.")
+    if seals and site is None:
+        fail("Where a seal may stand depends on the site.", "Say of which the pages are a copy: --site https://….")
+    on_pages: tuple[checks.Finding, ...] = ()
+    if pages is not None:
+        own = [one for one in (site, configured().site) if one]
+        on_pages = checks.check_pages(pages, origins=own, seals=_seals() if seals else None, site=site)
     if format is Output.json:
         out.file.write(checks.as_json(reports).decode() + "\n")
     elif format is Output.sarif:
@@ -81,6 +94,19 @@ def check(
             _print(line)
     clean = not on_pages and all(report.exit_code == 0 for report in reports)
     raise typer.Exit(0 if clean else 1)
+
+
+def _seals() -> dict[str, frozenset[str]]:
+    """The seals in the configured store, with the hosts on which each may stand now."""
+    from troth.cli.record import opened_store
+    from troth.conditions.claims.register import ClaimRegister
+    from troth.record.published import published_policy
+
+    with opened_store() as store:
+        policy = published_policy(store)
+        if policy is None:
+            fail("Nothing is published yet, so there is no seal.", "`troth publish` publishes the policy.")
+        return ClaimRegister(store, policy).seal_places()
 
 
 def _print(line: str) -> None:

@@ -21,7 +21,7 @@ MISTAKES = {
 
 
 def test_every_check_has_its_cases():
-    assert set(CASES) == set(CHECKS) - {"third-party-content"}
+    assert set(CASES) == set(CHECKS) - {"third-party-content", "seal-elsewhere"}
     assert all(set(case) == {"fails", "passes"} for case in CASES.values())
 
 
@@ -116,3 +116,41 @@ def test_style_sheets_and_scripts_are_looked_at(tmp_path):
     (tmp_path / "a.css").write_text("p {}\nb { background: url(https://tracker.example/p.gif) }")
     (tmp_path / "a.js").write_text("import('https://cdn.example/x.js')")
     assert [finding.place.line for finding in check_pages(tmp_path)] == [2, 1]
+
+
+# --- seals ------------------------------------------------------------------------------------------------------------
+
+OURS, OLD, NOBODYS = "1" * 32, "2" * 32, "3" * 32
+SEALS = {OURS: frozenset({"meeting.example", "training.example"}), OLD: frozenset()}
+AT = "https://privacy.example/seals/"
+LINKED = f'<a href="{AT}{OURS}"><img src="{AT}{OURS}.svg" alt="Certified"></a>'
+
+
+@pytest.mark.parametrize(
+    ("page", "site", "says"),
+    [
+        (LINKED, "https://assist.example", f"{OURS} may stand on meeting.example, training.example, and this is"),
+        (LINKED, "https://meeting.example.evil.example", "and this is meeting.example.evil.example"),
+        (f'<img src="/seals/{OURS}.svg">', "http://other.example:8080/page", "and this is other.example"),
+        (f'<a href="{AT}{OURS}">Certified</a>', "https://other.example", "may stand on"),
+        (f'<p style="background: url({AT}{OURS}.svg)">', "https://other.example", "may stand on"),
+        (f"<style>p {{ background: url({AT}{OURS}.svg) }}</style>", "https://other.example", "may stand on"),
+        (LINKED.replace(OURS, OLD), "https://meeting.example", "is not valid now"),
+        (LINKED.replace(OURS, NOBODYS), "https://meeting.example", "none that an officer signed for"),
+        (f'<a href="/about"><img src="{AT}{OURS}.svg"></a>', "https://meeting.example", "leads to /about"),
+        (f'<a href="{AT}{OLD}"><img src="{AT}{OURS}.svg"></a>', "https://meeting.example", f"leads to {AT}{OLD}"),
+    ],
+)  # fmt: skip
+def test_a_seal_that_may_not_stand_there_is_found(page: str, site: str, says: str, tmp_path):
+    (tmp_path / "index.html").write_text("<!doctype html>\n" + page)
+    found = check_pages(tmp_path, origins=["https://privacy.example"], seals=SEALS, site=site)
+    assert {(one.code, one.severity, one.place.line) for one in found} == {("seal-elsewhere", "error", 2)}
+    assert any(says in one.message for one in found), found
+
+
+def test_a_seal_where_it_may_stand_and_pages_without_a_register_have_no_finding(tmp_path):
+    (tmp_path / "index.html").write_text(LINKED + f'<a href="/x">x</a><img src="{AT}{OURS}.svg">')
+    own = ["https://privacy.example"]
+    for site in ("https://meeting.example", "https://TRAINING.example/deep", None):
+        assert check_pages(tmp_path, origins=own, seals=SEALS, site=site) == ()
+    assert check_pages(tmp_path, origins=own, site="https://other.example") == ()

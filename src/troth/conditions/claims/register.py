@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import bindparam, select
 
@@ -78,6 +79,23 @@ class ClaimRegister:
         at = at or self.store.clock()
         found = ((id, one.signing(at)) for id, one in sorted(self.standing(at).items()) if one.holds(at))
         return tuple((id, signing.said.seal) for id, signing in found if signing is not None and signing.said.seal)
+
+    def seal_places(self, at: datetime | None = None) -> dict[str, frozenset[str]]:
+        """Every seal there ever was, with the hosts on which it may stand at a moment; none where it is not valid."""
+        at = at or self.store.clock()
+        in_force = self.apply(at)[0].in_force(at)
+        covered = (
+            {} if in_force is None else {one.id: urlsplit(one.site).hostname for one in in_force.covers if one.site}
+        )
+        stated = {} if in_force is None else {claim.id: claim for claim in in_force.claims}
+        found: dict[str, frozenset[str]] = {}
+        for id, one in self.standing(at).items():
+            carrying, claim = one.signing(at), stated.get(id)
+            valid = claim is not None and claim.seal and claim.current(at) and one.holds(at) and carrying is not None
+            sites = carrying.draft.covers if valid and carrying is not None else ()
+            hosts = frozenset(host for site in sites if (host := covered.get(site)))
+            found |= {signing.said.seal: hosts for signing in one.signings if signing.said.seal}
+        return found
 
     def contradictions(self) -> list[str]:
         """A sentence for each fact that is not what its entry in the record says, or is missing: somebody altered them.

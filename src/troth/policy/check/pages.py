@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from html.parser import HTMLParser
 from os import PathLike
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from troth.policy.check import seals as sealing
 from troth.policy.check.shape import CHECKS, Finding, Found, Subject, check_that
 from troth.policy.problems import Place
 
@@ -42,12 +43,20 @@ _CSS = re.compile(r"(?:url\(\s*|@import\s+)[\"']?([^\"')\s;]+)", re.IGNORECASE)
 _SCRIPT = re.compile(r"[\"'`]((?:https?:)?//[^\"'`\s]+)[\"'`]", re.IGNORECASE)
 
 
-def check_pages(directory: str | PathLike[str], *, origins: Iterable[str] = ()) -> tuple[Finding, ...]:
+def check_pages(
+    directory: str | PathLike[str],
+    *,
+    origins: Iterable[str] = (),
+    seals: Mapping[str, Collection[str]] | None = None,
+    site: str | None = None,
+) -> tuple[Finding, ...]:
     """Every request that the HTML, CSS and scripts below a directory make to another origin than their own.
 
-    `origins` are origins (`https://privacy.example`) under which the pages themselves are served. Files are looked at
+    `origins` are origins (`https://privacy.example`) under which the pages themselves are served. With `seals`, every
+    seal too that may not stand on `site`, of which the directory is a copy; see `seals_on`. Files are looked at
     as they are; nothing is fetched and no script runs. OSError when the directory cannot be read.
     """
+    host = urlsplit(site).hostname if site else None
     own = frozenset(origin.rstrip("/").lower() for origin in origins)
     findings: list[Finding] = []
     for file in sorted(Path(directory).rglob("*")):
@@ -56,13 +65,16 @@ def check_pages(directory: str | PathLike[str], *, origins: Iterable[str] = ()) 
         text = file.read_text("utf-8", errors="replace")
         for line, what, address in _requests(text, file.suffix.lower()):
             if _foreign(address, own):
-                findings.append(_finding(Place(str(file), line, 1), f"{what} loads {address}."))
+                findings.append(_finding(CODE, Place(str(file), line, 1), f"{what} loads {address}."))
+        if seals is not None:
+            for line, message in sealing.seals_on(text, file.suffix.lower(), seals, host):
+                findings.append(_finding(sealing.CODE, Place(str(file), line, 1), message))
     return tuple(findings)
 
 
-def _finding(place: Place, message: str) -> Finding:
-    check = CHECKS[CODE]
-    return Finding(code=CODE, severity=check.severity, place=place, message=message, remedy=check.remedy)
+def _finding(code: str, place: Place, message: str) -> Finding:
+    check = CHECKS[code]
+    return Finding(code=code, severity=check.severity, place=place, message=message, remedy=check.remedy)
 
 
 def _requests(text: str, suffix: str) -> list[tuple[int, str, str]]:

@@ -6,10 +6,9 @@ is shared does not open it: what a question leaves out is asked of everything, h
 
 from __future__ import annotations
 
-import ipaddress
-
 from troth.policy.vocabulary import Vocabulary
 from troth.web.headers import Scope
+from troth.web.hosts import is_here
 from troth.web.services import Callers, must_cover
 
 ASKED = {"actions": "share", "purposes": None, "data": None, "products": None}
@@ -28,12 +27,3 @@ async def admit(callers: Callers, scope: Scope, vocabulary: Vocabulary) -> None:
         return
     lacks = (key.scope.lacks(vocabulary, dimension, wanted) for dimension, wanted in ASKED.items())
     must_cover(next((why for why in lacks if why is not None), None))
-
-
-def is_here(scope: Scope) -> bool:
-    """Whether a request comes from this machine. The address is looked at, and kept nowhere."""
-    client = scope.get("client")
-    try:
-        return client is not None and ipaddress.ip_address(client[0]).is_loopback
-    except ValueError:
-        return False

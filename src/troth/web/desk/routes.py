@@ -142,7 +142,7 @@ class DeskRoutes:
         at, staff = self._store.clock(), self._staff.everybody()
         lines = []
         for one in reversed(list(self._requests.standing().values())):
-            step = step_of(one, self._terms, at, staff, None)
+            step = step_of(one, self._terms, at, staff, ready(self._requests, one, self._terms, at))
             lines.append((one, step, one.gagged(at)))
         never = datetime.max.replace(tzinfo=UTC)
         lines.sort(key=lambda line: (line[1] is None, (line[1] and line[1].when) or never))

@@ -6,7 +6,6 @@ Only this machine sees it, or whoever has a service key: it names recipients. No
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from collections.abc import Callable
 from datetime import datetime
@@ -25,6 +24,7 @@ from troth.notice.view import Published, View, render_from
 from troth.store import StoreError
 from troth.web.choices.forms import FormError, read_form
 from troth.web.headers import CONTENT_SECURITY_POLICY, SECURITY_HEADERS, App, Header, Receive, Scope, Send, secured
+from troth.web.hosts import is_here
 from troth.web.mail.desk import MailDesk
 from troth.web.mail.preview import FRAME_POLICY, MOST_BYTES, Pasted, Preview, read_preview
 from troth.web.services import CallerRefusedError, Callers
@@ -99,7 +99,7 @@ class MailPages:
     async def _admit(self, request: Request[Any, Any, Any]) -> None:
         """Let this machine in under one of its own names, and whoever has a key. CallerRefusedError: nobody else."""
         scope = dict(request.scope)
-        if "authorization" not in request.headers and self._callers.is_local(scope) and _is_here(scope):
+        if "authorization" not in request.headers and self._callers.is_local(scope) and is_here(scope):
             return
         await self._callers.caller(scope)
 
@@ -191,15 +191,6 @@ class MailPages:
 def _lines(text: str | None) -> Markup:
     """A text with its line ends as numbers, since a page has no empty lines and no indentation of its own."""
     return Markup(str(escape((text or "").replace("\r", ""))).replace("\n", "&#10;"))  # noqa: S704 - it is escaped
-
-
-def _is_here(scope: Scope) -> bool:
-    """Whether a request comes from this machine. The address is looked at, and kept nowhere."""
-    client = scope.get("client")
-    try:
-        return client is not None and ipaddress.ip_address(client[0]).is_loopback
-    except ValueError:
-        return False
 
 
 def _failed(request: Request[Any, Any, Any], problem: Exception) -> Response[bytes]:

@@ -12,13 +12,13 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
-from choosing import Choosing, choosing
+from choosing import FLAGSHIP, Choosing, choosing
 
 sys.path.append(str(Path(__file__).parents[1] / "accountability"))
 from test_choices_browser import fits, page_of, violations
 from test_legal_pages import Court
 
-from troth.accountability.legal.facts import Gag, Received, Refused, Reviewing, Scope
+from troth.accountability.legal.facts import Approved, Gag, Received, Refused, Reviewing, Scope
 from troth.accountability.verifying.results import Found, Results
 from troth.conditions import Register
 from troth.conditions.claims.facts import Assessed, Drafted, Evidence, Requirement, Signed
@@ -29,6 +29,8 @@ from troth.gates.delivery.queue import Queue
 from troth.gates.scope import Scope as KeyScope
 from troth.gates.services import ServiceKeys
 from troth.people import Identifier
+from troth.web.choices.mail import FolderPost
+from troth.web.headers import App
 
 SHOTS = os.environ.get("TROTH_SHOTS")  # a folder into which pictures are put, to be looked at
 DAY = timedelta(days=1)
@@ -114,7 +116,7 @@ def client(desk: Desk) -> Iterator[httpx.Client]:
 # --- who may see it ---------------------------------------------------------------------------------------------------
 
 
-def status(served: Choosing, path: str, client: str, host: str, method: str = "GET", **headers: str) -> int:
+def status(app: App, path: str, client: str, host: str, method: str = "GET", **headers: str) -> int:
     """What a request from an address to a host name is answered."""
 
     async def ask() -> int:
@@ -132,7 +134,7 @@ def status(served: Choosing, path: str, client: str, host: str, method: str = "G
         async def send(part):
             sent.append(part)
 
-        await served.app(scope, receive, send)
+        await app(scope, receive, send)
         return sent[0]["status"]
 
     return anyio.run(ask)
@@ -159,12 +161,14 @@ def test_only_this_machine_or_a_key_for_it_sees_it(desk: Desk, key) -> None:
     secret = key(EVERYTHING)
     for path in (*desk.paths, "/desk.json", "/desk/nothing"):
         there = 404 if path == "/desk/nothing" else 200
-        assert status(desk.served, path, "127.0.0.1", "localhost") == there
-        assert status(desk.served, path, "::1", "127.0.0.1:8768") == there
-        assert status(desk.served, path, "127.0.0.1", "elsewhere.example") == 421  # a name that a page of others took
-        assert status(desk.served, path, "192.0.2.7", "localhost") == 401
-        assert status(desk.served, path, "192.0.2.7", "localhost", authorization=f"Bearer {secret}") == there
-        assert status(desk.served, path, "127.0.0.1", "localhost", authorization="Bearer wrong") == 401
+        assert status(desk.served.app, path, "127.0.0.1", "localhost") == there
+        assert status(desk.served.app, path, "::1", "127.0.0.1:8768") == there
+        assert (
+            status(desk.served.app, path, "127.0.0.1", "elsewhere.example") == 421
+        )  # a name that a page of others took
+        assert status(desk.served.app, path, "192.0.2.7", "localhost") == 401
+        assert status(desk.served.app, path, "192.0.2.7", "localhost", authorization=f"Bearer {secret}") == there
+        assert status(desk.served.app, path, "127.0.0.1", "localhost", authorization="Bearer wrong") == 401
 
 
 @pytest.mark.parametrize(
@@ -179,14 +183,32 @@ def test_a_key_for_less_does_not_open_it(desk: Desk, key, less) -> None:
 
     secret = key(replace(EVERYTHING, **less))
     for path in ("/desk", "/desk.json", f"/desk/legal/{desk.gagged}"):
-        assert status(desk.served, path, "192.0.2.7", "localhost", authorization=f"Bearer {secret}") == 403
+        assert status(desk.served.app, path, "192.0.2.7", "localhost", authorization=f"Bearer {secret}") == 403
         # Whoever says who they are is held to it, on this machine as well.
-        assert status(desk.served, path, "127.0.0.1", "localhost", authorization=f"Bearer {secret}") == 403
+        assert status(desk.served.app, path, "127.0.0.1", "localhost", authorization=f"Bearer {secret}") == 403
+
+
+def test_under_a_name_of_the_network_it_takes_a_key_on_this_machine_too(desk: Desk, key) -> None:
+    from troth.web.app import make_app
+
+    served, secret = desk.served, key(EVERYTHING)
+    post = FolderPost(served.folder / "mail")
+    more = {"site": "https://privacy.example", "names": ["troth.internal.example"]}
+    app = make_app(FLAGSHIP, clock=served.clock, log=served.log, people=served.people, post=post, vault=served.vault,
+                   **more)  # fmt: skip
+    try:
+        for name in ("privacy.example", "troth.internal.example"):
+            # A proxy on this machine passes on what the public asks under these.
+            assert status(app, "/desk", "127.0.0.1", name) == 401
+            assert status(app, "/desk", "127.0.0.1", name, authorization=f"Bearer {secret}") == 200
+        assert status(app, "/desk", "127.0.0.1", "localhost") == 200
+    finally:
+        app.close()
 
 
 def test_without_any_key_the_network_is_refused_too(desk: Desk) -> None:
-    assert status(desk.served, "/desk", "192.0.2.7", "localhost") == 403
-    assert status(desk.served, "/desk", "not an address", "localhost") == 403
+    assert status(desk.served.app, "/desk", "192.0.2.7", "localhost") == 403
+    assert status(desk.served.app, "/desk", "not an address", "localhost") == 403
 
 
 def test_it_only_shows(client: httpx.Client, desk: Desk) -> None:
@@ -242,6 +264,17 @@ def test_a_case_shows_who_signed_what(client: httpx.Client, desk: Desk) -> None:
     assert "0 of 2 approved it" in late
     assert "May sign it: cara, otto." in late  # not dora, who took it in
     assert "1 day ago" in late
+
+
+def test_who_approved_is_not_named_for_the_second_approval(client: httpx.Client, desk: Desk) -> None:
+    id, act = desk.take(), desk.court.desk.do
+    act(desk.court.staff["cara"], id, Reviewing())
+    act(desk.court.staff["cara"], id, Approved())
+    page = client.get(f"/desk/legal/{id}").text
+    assert "1 of 2 approved it" in page
+    assert "Only this one may sign it: otto." in page
+    act(desk.court.staff["otto"], id, Refused(why="Enough."))
+    assert "Nothing is left to be done." in client.get(f"/desk/legal/{id}").text
 
 
 def test_disclosures_are_found_by_recipient_and_time(client: httpx.Client, desk: Desk) -> None:

@@ -40,17 +40,19 @@ def find(  # noqa: PLR0917
     published: tuple[Published, ...] = (),
     choices: bool = False,
     seals: tuple[tuple[str, str], ...] = (),
+    complained: tuple[int, int] | None = None,
 ) -> Page | None:
     """The page at an address (a path without its leading slash), or None where there is none.
 
     `language` is what the reader prefers; an address that begins with a language of the policy says it itself.
     `published` says which versions are in the record: their pages then lead to their proofs. `choices`: there are pages
     on which people choose, and these lead there. `seals` are the claims whose seals this server validates.
+    `complained`: how many complaints there are about the promise at the address, open ones and all.
     """
     if address in STATIC:
         return Page((HERE / address).read_bytes(), STATIC[address])
     moment = moments.last_change(policy, at)
-    return _found(policy, address, moment, language, published, choices, seals)
+    return _found(policy, address, moment, language, published, choices, seals, complained)
 
 
 def addresses(policy: Policy, at: datetime) -> Iterator[str]:
@@ -120,6 +122,7 @@ def _found(  # noqa: PLR0917
     published: tuple[Published, ...],
     choices: bool,
     seals: tuple[tuple[str, str], ...],
+    complained: tuple[int, int] | None,
 ) -> Page | None:
     version = policy.in_force(at)
     known = languages(version) if version is not None else languages(policy.versions[0])
@@ -132,7 +135,7 @@ def _found(  # noqa: PLR0917
     def view_of(shown_version: Version, moment: datetime) -> View:
         return View(
             policy, shown_version, moment, address, shown, prefixed, now=at, published=published, choices=choices,
-            seals=seals,
+            seals=seals, complained=complained,
         )  # fmt: skip
 
     if address.startswith("policy/versions"):

@@ -73,6 +73,7 @@ class View(msgspec.Struct, frozen=True):
     published: tuple[Published, ...] = ()
     choices: bool = False
     seals: tuple[tuple[str, str], ...] = ()
+    complained: tuple[int, int] | None = None
 
     def seal_url(self, claim: Claim) -> str | None:
         """The page that says whether the seal of a claim is valid: this server's, or else the programme's own."""

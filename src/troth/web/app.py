@@ -190,7 +190,7 @@ def make_app(
         from troth.conditions.claims.register import ClaimRegister  # noqa: PLC0415 - only who has a store needs it
         from troth.gates.services import ServiceKeys  # noqa: PLC0415 - only who has a store pays for loading it
         from troth.web.accountability.transparency import TransparencyRoutes  # noqa: PLC0415 - likewise
-        from troth.web.complaints.counts import complaint_counts  # noqa: PLC0415 - likewise
+        from troth.web.complaints.counts import complained_about, complaint_counts  # noqa: PLC0415 - likewise
         from troth.web.promises.routes import PromiseRoutes  # noqa: PLC0415 - likewise
         from troth.web.recipients.routes import RecipientRoutes  # noqa: PLC0415 - likewise
         from troth.web.record import RecordRoutes, publications  # noqa: PLC0415 - likewise
@@ -214,7 +214,7 @@ def make_app(
             shown = (log, policy, clock_of_pages, published)
             report = TransparencyRoutes(*shown, choices=True, terms=terms)
             mounts.append(Mount(TransparencyRoutes.takes, secured(report)))
-    index, choices, complaints = None, None, None
+    index, choices, complaints, complained = None, None, None, None
     if log is not None and people is not None and post is not None:
         from troth.people import ChoiceIndex  # noqa: PLC0415 - likewise
         from troth.web.choices.app import ChoicePages  # noqa: PLC0415 - likewise
@@ -230,6 +230,7 @@ def make_app(
 
         desk = ComplaintDesk(log.store, policy, people.key)
         complaints = Complaints(desk, point, log, clock_of_pages, published, site or public_url, post)
+        complained = partial(complained_about, desk)
         mounts.append(Mount(ComplaintPages.takes, ComplaintPages(complaints)))
     gates, teller, made, subscribers = None, None, None, None
     if vault is not None and index is not None and callers is not None:
@@ -268,7 +269,7 @@ def make_app(
     if pages is None:
         from troth.web.pages import make_pages  # noqa: PLC0415 - only who serves pages pays for loading them
 
-        pages = cast("App", make_pages(policy, clock_of_pages, published, choices is not None, sealed))
+        pages = cast("App", make_pages(policy, clock_of_pages, published, choices is not None, sealed, complained))
     decisions = DecisionRoutes(
         point,
         clock=clock,

@@ -5,7 +5,9 @@ Nothing is rendered here: `troth.notice.pages` makes every byte.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -22,26 +24,32 @@ from troth.policy.history import Policy
 from troth.web.negotiation import best_language, best_media_type
 
 Clock = Callable[[], datetime]
+Complained = Callable[[str], tuple[int, int] | None]
+_PROMISE = re.compile(r"(?:[^/]+/)?policy/s/([^/]+)")
 LONGEST = 300  # seconds that a page may be kept without asking again
 READING = ("GET", "HEAD")
 ALLOW = "GET, HEAD, OPTIONS"
 
 
-def make_pages(
+def make_pages(  # noqa: PLR0917 - made in one place
     policy: Policy,
     clock: Clock,
     published: tuple[Published, ...] = (),
     choices: bool = False,
     seals: tuple[tuple[str, str], ...] = (),
+    complained: Complained | None = None,
 ) -> Litestar:
     """The Litestar application that serves the pages of a policy; `clock` gives the present time, with a zone.
 
     `published` says which versions are in the record; `choices`, that people can choose on pages of this server;
-    `seals`, by which name it validates the seal of each claim.
+    `seals`, by which name it validates the seal of each claim; `complained`, how many complaints there are about a
+    promise, open ones and all.
     """
 
     async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
-        return respond(policy, clock(), request, published, choices, seals)
+        promise = _PROMISE.fullmatch(_asked(request))
+        counts = await asyncio.to_thread(complained, promise[1]) if complained is not None and promise else None
+        return respond(policy, clock(), request, published, choices, seals, counts)
 
     methods = [method for method in HttpMethod if str(method.value) not in {"CONNECT", "TRACE"}]
     handler = HTTPRouteHandler(path=["/", "/{path:path}"], http_method=methods, include_in_schema=False)(page)
@@ -55,6 +63,7 @@ def respond(  # noqa: PLR0917
     published: tuple[Published, ...] = (),
     choices: bool = False,
     seals: tuple[tuple[str, str], ...] = (),
+    complained: tuple[int, int] | None = None,
 ) -> Response[bytes]:
     """The response to a request at a moment."""
     address = _asked(request)
@@ -65,7 +74,7 @@ def respond(  # noqa: PLR0917
     version = policy.in_force(at)
     known = languages(version) if version else ()
     language = best_language(request.query_params.get("lang"), request.headers.get("accept-language"), known)
-    found = pages.find(policy, wanted, at, language, published, choices, seals)
+    found = pages.find(policy, wanted, at, language, published, choices, seals, complained)
     if found is None:
         for other in (f"{address}/", address.rstrip("/")):  # RFC 9110: one address for one page
             if other != address and pages.find(policy, other, at) is not None:

@@ -165,6 +165,8 @@ def _check_closing(one: ComplaintStanding, said: Closed, at: datetime) -> None:
         raise CaseError("What is not eligible fails a rule: name the rule.")
     if said.why == "ineligible" and one.kind != "complaint":
         raise CaseError("Rules of a programme are for complaints; feedback is noted.")
+    if said.why == "ineligible" and one.determination is not None:
+        raise CaseError("It was determined already, so it was taken.")
     answered = one.last(Answered)
     if said.why == "silent" and (one.state != "answered" or answered is None or at < answered.at + SILENT):
         raise CaseError(f"Nobody was silent for {SILENT.days} days after the answer.")

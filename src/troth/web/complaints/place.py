@@ -135,6 +135,6 @@ def _step(fact: Fact[Said], opened: dict[str, Opened], readable: Collection[str]
         remark = ENDINGS[said.why] + (f" The rule: {said.rule}" if said.rule else "")
     who = WHO[said.by]
     if said.by == "person" and not at_body:
-        who = "you"
+        who = "by you"
     hidden = any(kept.sort != "address" for kept in said.kept) and not shown
     return Step(fact.at, what_of(said), TOLD[what_of(said)], who, remark, texts, files, hidden, fact.leaf)

@@ -116,6 +116,8 @@ class Recourse:
         may = {kind.__name__.lower() for kind, by in MAY.items() if one.state in by.get("body", ())}
         if one.facts_of(Appealed):
             may.discard("appealed")
+        if one.determination is None:
+            may.add("ineligible")
         return place.page(
             request,
             "case.html",

@@ -39,4 +39,4 @@ ENDINGS = {
     "final": "The determination stands.",
     "done": "All is done.",
 }
-WHO = {"person": "whoever complained", "body": "the recourse body", "troth": "by itself", "staff": ""}
+WHO = {"person": "by whoever complained", "body": "by the recourse body", "troth": "by itself", "staff": ""}

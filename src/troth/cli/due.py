@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from troth.cli.legal import terms_of
@@ -43,12 +42,9 @@ def due(
     elif not found:
         out.print("✔ Nothing is due.", style="bold green")
     else:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for heading in ("when (UTC)", "room", "about", "what", "command"):
-            table.add_column(heading, overflow="fold")
         for one in found:
-            when = f"{one.when:%Y-%m-%d %H:%M}" if one.when is not None else one.level
-            told = Text(f"{when}, overdue" if one.level == "overdue" and one.when else when, style=_STYLES[one.level])
-            table.add_row(told, one.room, one.about, one.what, one.command)
-        out.print(table)
+            when = "" if one.when is None else f", {one.when:%Y-%m-%d %H:%M} UTC"
+            out.print(Text.assemble((one.level, _STYLES[one.level]), f"{when}: {one.room} ", (one.about, "bold")))
+            out.print(Text(f"  {one.what}"))
+            out.print(Text(f"  {one.command}", style="cyan"), soft_wrap=True)  # in one piece, to be copied
     raise typer.Exit(int(any(one.level == "overdue" for one in found)))

@@ -79,12 +79,13 @@ class Conversation(asyncio.Protocol):
         while not self._replies:
             if self._lost is not None:
                 raise LostError(self._lost)
-            self._waiter = asyncio.get_running_loop().create_future()
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            timer = loop.call_later(seconds, self._lose, f"The server did not answer within {seconds:g} seconds.")
             try:
-                await asyncio.wait_for(self._waiter, seconds)
-            except TimeoutError:
-                self._lose(f"The server did not answer within {seconds:g} seconds.")
+                await self._waiter
             finally:
+                timer.cancel()
                 self._waiter = None
         return self._replies.popleft()
 

@@ -14,9 +14,8 @@ import logging
 import ssl
 from typing import Any, cast
 
-from aiosmtpd.smtp import SMTP
-
 from troth.gates.mail.addresses import read_path
+from troth.gates.mail.machinery import Machinery
 from troth.gates.mail.protocol import STRAY, STRAY_DATA, WHOLE, Gate, Limits, Stated, reply_to, too_large
 from troth.gates.mail.reading import LINE, Body, StrayByteError, StrictReader, longest_line
 
@@ -25,7 +24,7 @@ ATTEMPTS = 3  # at a password, in one connection
 logging.getLogger("mail.log").setLevel(logging.CRITICAL + 1)
 
 
-class Connection(SMTP):
+class Connection(Machinery):
     """A connection. `implicit`: TLS was there from the first byte. `local`: it may do without TLS."""
 
     def __init__(

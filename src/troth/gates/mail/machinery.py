@@ -1,0 +1,39 @@
+"""aiosmtpd's machinery for a connection, without what it does anew for each connection and each command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from aiosmtpd.smtp import SMTP
+
+
+class Machinery(SMTP):
+    """A connection as aiosmtpd has it. Its commands are looked up once, and one timer waits for its silence."""
+
+    _names: tuple[str, ...] = ()
+    _silent_at = 0.0  # when it will have been silent for too long, on the clock of the loop
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._names = tuple(name for name in dir(cls) if name.startswith("smtp_"))
+
+    def __dir__(self) -> Iterable[str]:
+        """The names of the commands: aiosmtpd looks for them, and for nothing else, among all names of a connection."""
+        return self._names
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """Begin to wait for silence. The timer that runs stays, and when it ends too early it is set again."""
+        loop, handle = self.loop, self._timeout_handle
+        self._silent_at = loop.time() + (duration or self._timeout_duration)
+        if handle is None or handle.cancelled() or handle.when() > self._silent_at:
+            if handle is not None:
+                handle.cancel()
+            self._timeout_handle = loop.call_at(self._silent_at, self._perhaps_silent, loop)
+
+    def _perhaps_silent(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop.time() < self._silent_at:
+            self._timeout_handle = loop.call_at(self._silent_at, self._perhaps_silent, loop)
+        else:
+            self._timeout_handle = None
+            self._timeout_cb()  # type: ignore[no-untyped-call]

@@ -128,6 +128,7 @@ def _serve(
                     Text.assemble("  a covered site  ", (address, "bold underline"), "  with the banner, as an example")
                 )
         if people:
+            out.print(Text.assemble("  the desk        ", f"{url}/desk", "  (for staff, on this machine)"))
             out.print(Text.assemble("  the mail        ", f"{url}/mail", "  (for staff, on this machine)"))
         if taken:
             out.print(Text.assemble("  mail is taken   ", ", ".join(taken), "  (SMTP, by a credential of a stream)"))

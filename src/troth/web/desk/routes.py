@@ -146,7 +146,7 @@ class DeskRoutes:
             lines.append((one, step, one.gagged(at)))
         never = datetime.max.replace(tzinfo=UTC)
         lines.sort(key=lambda line: (line[1] is None, (line[1] and line[1].when) or never))
-        return self._page("legal.html", "desk/legal", lines=lines, gag_of=gag_of)
+        return self._page("legal.html", "desk/legal", lines=lines, gag_of=gag_of, names=self._names(), states=STATES)
 
     def case(self, path: str) -> bytes | None:
         """`/desk/legal/<id>`: a request with all that became of it; None if there is none of that id."""

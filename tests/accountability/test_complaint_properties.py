@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -79,9 +80,9 @@ class Clock:
 class Hall:
     """A store with the desk of complaints, staff of every role, and a recourse body."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str | None = None) -> None:
         self.clock = Clock()
-        self.store = open_store(f"sqlite:///{folder / 'troth.db'}", create=True, clock=self.clock)
+        self.store = open_store(url or f"sqlite:///{folder / 'troth.db'}", create=True, clock=self.clock)
         self.people = open_people(self.store, folder / "keys", POLICY)
         self.desk = ComplaintDesk(self.store, POLICY, self.people.key)
         self.keys: dict[str, Ed25519PrivateKey] = {}
@@ -261,8 +262,10 @@ class TestLongTimelines(Timelines.TestCase):
 
 
 @pytest.fixture
-def hall(tmp_path: Path) -> Hall:
-    return Hall(tmp_path)
+def hall(tmp_path: Path, url: str) -> Iterator[Hall]:
+    found = Hall(tmp_path, url)
+    yield found
+    found.store.close()
 
 
 def test_a_complaint_that_nobody_answers_goes_to_the_body_and_is_remedied(hall: Hall) -> None:
@@ -289,7 +292,8 @@ def test_a_complaint_that_nobody_answers_goes_to_the_body_and_is_remedied(hall: 
     assert contradictions(hall.store) == []
 
 
-def test_what_was_written_is_nowhere_in_the_clear_and_gone_when_it_is_erased(hall: Hall, tmp_path: Path) -> None:
+def test_what_was_written_is_nowhere_in_the_clear_and_gone_when_it_is_erased(tmp_path: Path) -> None:
+    hall = Hall(tmp_path)
     from troth.accountability.complaints.facts import Erased
 
     id, _ = hall.send(address="ann.unusual@example.org")
@@ -335,3 +339,28 @@ def test_another_token_or_a_revoked_one_opens_nothing(hall: Hall) -> None:
 def _rows(hall: Hall, sql: str) -> list:
     with hall.store.read() as connection:
         return list(connection.exec_driver_sql(sql))
+
+
+def test_a_step_that_was_slipped_into_the_tables_is_found(hall: Hall) -> None:
+    """A signed step without its act, and one out of order, each with an entry that fits it."""
+    id, _ = hall.send()
+    assert contradictions(hall.store) == []
+    hall.store.write(lambda unit: hall.desk.ledger.add(unit, id, Answered(by="staff")))
+    hall.store.write(lambda unit: hall.desk.ledger.add(unit, id, Determined(by="body", outcome="dismissed")))
+    found = " ".join(contradictions(hall.store))
+    for said in ("signed by nobody", "there is no text", "done by no recourse body", "so 'determined' cannot be"):
+        assert said in found, said
+
+
+def test_a_letter_is_signed_for_and_waits_to_be_acknowledged(hall: Hall) -> None:
+    taking = hall.desk.take_in(Form(kind="complaint", written=TEXT, statement="sale"), by="staff")
+    act = hall.desk.act(taking.id, taking.said, hall.clock())
+    with pytest.raises(StaffError, match="signature is not that of"):
+        hall.desk.receive_signed(taking, sign(act, hall.ids["officer"], hall.keys["desk"]))
+    hall.desk.receive_signed(taking, sign(act, hall.ids["desk"], hall.keys["desk"]))
+    listed = due(hall.desk.standing().values(), hall.clock())
+    assert [(one.what, one.until - one.since) for one in listed] == [("acknowledge", 20 * DAY), ("answer", 20 * DAY)]
+    found = hall.desk.by_code(taking.code)
+    assert found is not None
+    assert found.state == "received"
+    assert contradictions(hall.store) == []

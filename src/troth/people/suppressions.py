@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, select
 
 from troth.people.identifiers import Identifier
 from troth.people.keys import IndexKey
@@ -30,6 +30,7 @@ from troth.record.commitment import new_event, new_salt
 from troth.record.kinds import make_entry
 from troth.record.log import append
 from troth.store import Unit
+from troth.store.glance import Glance
 from troth.store.schema import from_micros, suppressions, to_micros
 
 Reason = Literal["opt-out", "bounce", "complaint", "import"]
@@ -75,13 +76,13 @@ def hidden(key: IndexKey, blind: bytes) -> bytes:
     return hmac.digest(key.suppressions, blind[:SHORT], "sha256")
 
 
-def read_suppressed(connection: Connection, addresses: Iterable[bytes]) -> dict[bytes, list[Suppressed]]:
+def read_suppressed(glance: Glance, addresses: Iterable[bytes]) -> dict[bytes, list[Suppressed]]:
     """The rows of these addresses, in one read by the index; who has none is left out."""
     found: dict[bytes, list[Suppressed]] = {}
     wanted = list(addresses)
     if wanted:
-        for row in connection.execute(OF_ADDRESSES, {"addresses": wanted}):
-            one = Suppressed(bytes(row.address), row.scope, row.reason, row.source, from_micros(row.since))
+        for address, scope, reason, source, since in glance.rows(OF_ADDRESSES, {"addresses": wanted}):
+            one = Suppressed(bytes(address), scope, reason, source, from_micros(since))
             found.setdefault(one.address, []).append(one)
     return found
 

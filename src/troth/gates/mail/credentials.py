@@ -73,12 +73,13 @@ class Credentials:
         It takes as long whether or not it is the right one.
         """
         match = _SECRET.fullmatch(password)
-        with self.store.read() as connection:
-            row = connection.execute(BY_ID, {"of_id": match[1] if match else ""}).first()
-        right = hmac.compare_digest(_digest(password), _NOBODYS if row is None else bytes(row.digest))
-        if row is None or not right or row.revoked_at is not None or user not in (row.stream, row.id):
+        with self.store.glance() as glance:
+            rows = glance.rows(BY_ID, {"of_id": match[1] if match else ""})
+        id, stream, digest, created_at, created_by, revoked_at = rows[0] if rows else ("", "", _NOBODYS, 0, "", None)
+        right = hmac.compare_digest(_digest(password), bytes(digest))
+        if not rows or not right or revoked_at is not None or user not in (stream, id):
             return None
-        return _read(row)
+        return Credential(id, stream, from_micros(created_at), created_by)
 
     def list(self) -> list[Credential]:
         """Every credential there ever was, in the order in which they were made."""

@@ -183,8 +183,8 @@ class Queue:
 
     def due(self) -> bool:
         """Whether there is a line that can be taken now. StoreUnavailableError."""
-        with self.store.read() as connection:
-            return connection.execute(DUE, {"now": to_micros(self.store.clock())}).first() is not None
+        with self.store.glance() as glance:
+            return bool(glance.rows(DUE, {"now": to_micros(self.store.clock())}))
 
     def waiting(self) -> int:
         """How many lines there are, whatever their state. StoreUnavailableError."""
@@ -228,14 +228,14 @@ class Queue:
         """
         found: set[tuple[int, str]] = set()
         several = list(jobs)
-        with self.store.read() as connection:
+        with self.store.glance() as glance:
             for start in range(0, len(several), 100):
                 some = several[start : start + 100]
                 values = {
                     "of_ids": [job.id for job in some], "of_leases": list({job.lease for job in some}),
                     "now": to_micros(self.store.clock()),
                 }  # fmt: skip
-                found |= {(int(id), str(lease)) for id, lease in connection.execute(HELD, values)}
+                found |= {(int(id), str(lease)) for id, lease in glance.rows(HELD, values)}
         return found
 
     def job(self, row: Sequence[object]) -> Job:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, select
 
 from troth.decision.question import State
 from troth.people import People
 from troth.people.changes import ACCEPTED
 from troth.people.suppressions import CHOICE, Suppressed, hidden, read_suppressed
+from troth.store.glance import Glance
 from troth.store.schema import choices, from_micros, identifiers, items
 
 OWN_WAYS = frozenset({"banner", "page", "link"})  # how a person says yes here themselves
@@ -40,14 +41,14 @@ class Known:
         self.said_in: dict[str, dict[str, datetime]] = {}
         self.agreed: dict[str, str] = {}
         self.held: dict[str, list[tuple[str, datetime | None]]] = {}
-        with people.store.read() as connection:
+        with people.store.glance() as glance:
             if blinds:
-                for row in connection.execute(PERSONS, {"blinds": list(self._hidden)}):
-                    self._persons[bytes(row.blind)] = str(row.person)
-            self._suppressed = read_suppressed(connection, self._hidden.values())
+                for blind, person in glance.rows(PERSONS, {"blinds": list(self._hidden)}):
+                    self._persons[bytes(blind)] = str(person)
+            self._suppressed = read_suppressed(glance, self._hidden.values())
             persons = list(dict.fromkeys(self._persons.values()))
             if persons:
-                self._read_persons(connection, persons, terms)
+                self._read_persons(glance, persons, terms)
 
     def person(self, blind: bytes) -> str | None:
         """Whose address it is."""
@@ -57,18 +58,18 @@ class Known:
         """The rows of the list about an address."""
         return self._suppressed.get(self._hidden[blind], ())
 
-    def _read_persons(self, connection: Connection, persons: list[str], terms: Sequence[str]) -> None:
-        for row in connection.execute(CHOSEN, {"persons": persons}):
-            if row.choice == ACCEPTED:
-                if row.state == "in":
-                    self.agreed[row.person] = row.version
-            elif row.state != "unset":
-                self.stated.setdefault(row.person, {})[row.choice] = row.state
-                if row.state == "in" and row.how in OWN_WAYS:
-                    self.said_in.setdefault(row.person, {})[row.choice] = from_micros(row.made_at)
-        for row in connection.execute(HELD, {"persons": persons, "terms": list(terms)}):
-            expires = None if row.expires_at is None else from_micros(row.expires_at)
-            self.held.setdefault(row.person, []).append((row.version, expires))
+    def _read_persons(self, glance: Glance, persons: list[str], terms: Sequence[str]) -> None:
+        for person, choice, state, made_at, version, how in glance.rows(CHOSEN, {"persons": persons}):
+            if choice == ACCEPTED:
+                if state == "in":
+                    self.agreed[person] = version
+            elif state != "unset":
+                self.stated.setdefault(person, {})[choice] = state
+                if state == "in" and how in OWN_WAYS:
+                    self.said_in.setdefault(person, {})[choice] = from_micros(made_at)
+        for person, version, expires_at in glance.rows(HELD, {"persons": persons, "terms": list(terms)}):
+            expires = None if expires_at is None else from_micros(expires_at)
+            self.held.setdefault(person, []).append((version, expires))
 
 
 def narrowed(

@@ -84,8 +84,8 @@ class Suppression:
     def of(self, address: str) -> list[Suppressed]:
         """The rows about an address. IdentifierError: it is none."""
         address_ = hidden(self.people.key, blind_address(self.people.key, address))
-        with self.people.store.read() as connection:
-            rows = read_suppressed(connection, [address_]).get(address_, [])
+        with self.people.store.glance() as glance:
+            rows = read_suppressed(glance, [address_]).get(address_, [])
         return sorted(rows, key=lambda row: row.scope)
 
     def counts(self) -> list[tuple[str, str, int]]:

@@ -1,5 +1,7 @@
 """A PostgreSQL server for the tests alone: in a temporary folder, on a socket, stopped at the end.
 
+The folder lies in memory where there is room for it, since each test has a database of its own.
+
 PostgreSQL refuses to run as root, so there it runs as the user `postgres`.
 """
 
@@ -16,15 +18,19 @@ from pathlib import Path
 
 import psycopg
 
+MEMORY, ENOUGH = Path("/dev/shm"), 3 * 2**30  # bytes that have to be free there
+TEMPLATE = "template_with_tables"
+
 
 class Cluster:
-    """A running server. `url` makes a new empty database and gives its URL."""
+    """A running server. `url` makes a new database and gives its URL."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.programs = _programs()
         self._user = "postgres" if os.geteuid() == 0 else None
         self._numbers = itertools.count()
+        self._template = False
 
     def run(self, program: str, *arguments: str) -> None:
         """Run one of PostgreSQL's programs as the user that may."""
@@ -73,18 +79,31 @@ class Cluster:
         with psycopg.connect(f"host={self.folder} user=troth dbname=postgres") as connection:
             return str(connection.info.parameter_status("server_version")).split()[0]
 
-    def url(self) -> str:
-        """The URL of a new database."""
+    def url(self, *, migrated: bool = False) -> str:
+        """The URL of a new database: an empty one, or a copy of one in which the migrations made the tables."""
+        if migrated and not self._template:
+            from troth.store.migrate import migrate
+
+            self._create(TEMPLATE)
+            migrate(self._url(TEMPLATE))
+            self._template = True
         name = f"t{next(self._numbers)}"
+        self._create(f"{name} TEMPLATE {TEMPLATE}" if migrated else name)
+        return self._url(name)
+
+    def _create(self, what: str) -> None:
         with psycopg.connect(f"host={self.folder} user=troth dbname=postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {what}")
+
+    def _url(self, name: str) -> str:
         return f"postgresql://troth@/{name}?host={self.folder}"
 
 
 @contextmanager
 def running_cluster() -> Iterator[Cluster]:
     """A fresh server."""
-    folder = Path(tempfile.mkdtemp(prefix="troth-pg-", dir="/tmp"))
+    memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ENOUGH
+    folder = Path(tempfile.mkdtemp(prefix="troth-pg-", dir=MEMORY if memory else "/tmp"))
     cluster = Cluster(folder)
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")

@@ -435,7 +435,7 @@ claim_facts = Table(
     Column("staff", Text, nullable=False),
     Column("act", Text),
     Index("claim_facts_claim", "claim", "leaf"),
-    comment="What was entered about claims, in the order of the record; `act` is the digest of what staff signed for it.",
+    comment="What was entered about claims, in the order of the record; `act` is the digest of what staff signed.",
 )
 
 claim_warnings = Table(

@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -133,6 +134,19 @@ def signed_names(fields: Sequence[tuple[bytes, bytes]]) -> list[str]:
 
 def _unsigned(key: SigningKey, names: Sequence[str], digest: str, stamp: int) -> bytes:
     """The value of the field up to `b=`."""
+    lines = [
+        f" v=1; a={key.algorithm}; c=relaxed/relaxed; t={stamp};",
+        f" d={key.domain}; s={key.selector};",
+        _listed(tuple(names)),
+        f" bh={digest};",
+        " b=",
+    ]
+    return "\r\n".join(lines).encode("ascii")
+
+
+@lru_cache(128)
+def _listed(names: tuple[str, ...]) -> str:
+    """What `h=` says, folded: the mails of a stream have the same fields, again and again."""
     rows, row = [], " h="
     for index, name in enumerate(names):
         piece = name + (":" if index < len(names) - 1 else ";")
@@ -141,11 +155,4 @@ def _unsigned(key: SigningKey, names: Sequence[str], digest: str, stamp: int) ->
             row = "  "
         row += piece
     rows.append(row)
-    lines = [
-        f" v=1; a={key.algorithm}; c=relaxed/relaxed; t={stamp};",
-        f" d={key.domain}; s={key.selector};",
-        *rows,
-        f" bh={digest};",
-        " b=",
-    ]
-    return "\r\n".join(lines).encode("ascii")
+    return "\r\n".join(rows)

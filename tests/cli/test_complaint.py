@@ -36,8 +36,8 @@ def taken_in() -> str:
 def test_a_letter_is_answered_passed_on_and_the_record_verifies(place: Path) -> None:
     assert "No complaint is open" in troth("complaint", "list")[1]
     id = taken_in()
-    code, said, _ = troth("complaint", "list")
-    assert (code, "to acknowledge by" in said, "to answer by" in said) == (0, True, True)
+    code, said, _ = troth("complaint", "list")  # in a narrow terminal it breaks lines
+    assert (code, id in said, "acknowledge" in said, "answer" in said) == (0, True, True, True)
     code, _, err = troth("complaint", "answer", id, "--text", "No.", "--as", "dora")
     assert (code, "it can while it is acknowledged" in err) == (2, True)
     assert troth("complaint", "acknowledge", id, "--as", "dora")[0] == 0

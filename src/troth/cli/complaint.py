@@ -168,5 +168,5 @@ def _write(folder: Path, name: str, data: bytes) -> None:
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == headings[0])  # an id is there to be copied
     return table

@@ -18,6 +18,7 @@ clauses: truste
 months: 12
 requirements:
   record: {says: What was done can be shown., source: Rule 1, how: record, what: record-holds}
+  wire: {says: The sites speak TLS., source: Rule 4, how: test, what: tls}
   training: {says: Staff are trained., source: Rule 2, how: document}
   review: {says: Somebody looked at the sites., source: Rule 3, how: person}
 eligible: []
@@ -52,7 +53,7 @@ def test_from_a_draft_to_a_seal_and_its_end(place: Path) -> None:
     assert (code, "12 months at most" in err or "not met yet" in err) == (2, True)
     code, said, err = troth(
         "claim", "assess", "truste", "--met", "review=I went through all of them.",
-        "--paper", f"training=trained.pdf@{_days(-30)}", "--as", "dora",
+        "--paper", f"wire=trained.pdf@{_days(-20)}", "--paper", f"training=trained.pdf@{_days(-30)}", "--as", "dora",
     )  # fmt: skip
     assert (code, "everything is met" in said) == (0, True), said + err
     code, _, err = troth("claim", "sign", "truste", "--until", _days(100), "--as", "dora")
@@ -106,6 +107,8 @@ def test_a_requirement_that_a_machine_answers_takes_nobodys_word(place: Path) ->
     drafted(place)
     code, _, err = troth("claim", "assess", "truste", "--met", "record=It does.", "--as", "dora")
     assert (code, "answered by a machine (record)" in err) == (2, True)
+    code, _, err = troth("claim", "assess", "truste", "--met", "wire=It does.", "--as", "dora")
+    assert (code, "answered by a machine (test)" in err) == (2, True)
     code, _, err = troth("claim", "assess", "truste", "--met", "reviw=I did.", "--as", "dora")
     assert (code, "Did you mean 'review'" in err) == (2, True)
 

@@ -21,6 +21,7 @@ def evidence(
 
     It proves what the record says, not that the record tells the truth. Example: troth evidence sale -o pack.zip
     """
+    from troth.accountability.complaints.counting import counts_by_statement
     from troth.accountability.promises.evidence import EvidenceError, file_name, write_pack
     from troth.policy.problems import nearest
     from troth.record.published import published_policy
@@ -39,11 +40,12 @@ def evidence(
                 f"Did you mean '{near}'?" if near else "/promises lists them all.",
             )
         log.sign()
+        complaints = counts_by_statement(log.store, now)
         target = file or Path(file_name(policy, promise))
         try:
             with target.open("xb") as written:
                 try:
-                    write_pack(log, policy, promise, now, written)
+                    write_pack(log, policy, promise, now, written, complaints=complaints)
                 except BaseException:
                     target.unlink()
                     raise

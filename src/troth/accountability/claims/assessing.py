@@ -2,7 +2,7 @@
 
 What the policy states is asked of the policy check, under the version in force; what was done is asked of the record;
 whether a safeguard works is asked of its latest test. A paper and a person's word are brought by whoever assesses, and
-a person may never answer for a machine.
+a person may never answer for a machine. Only where a test cannot tell, a paper may, such as the report of a scan.
 """
 
 from __future__ import annotations
@@ -64,17 +64,19 @@ def assess(
     if version is None:
         raise AccountabilityError("No version of the policy is in force, so there is nothing to assess.")
     by_id = {one.id: one for one in requirements}
-    for id in brought or {}:
+    brought = brought or {}
+    for id in brought:
         if id not in by_id:
             near = nearest(id, list(by_id))
             raise AccountabilityError(f"There is no requirement '{id}'.{f' Did you mean {near}?' if near else ''}")
-        if by_id[id].how not in BY_PEOPLE:
+        if by_id[id].how not in BY_PEOPLE and not (by_id[id].how == "test" and brought[id].how == "document"):
             raise AccountabilityError(f"'{id}' is answered by a machine ({by_id[id].how}), and by nobody's word.")
     older = policy.versions[: policy.number(version) - 1]
     report = check(version, at=at, older=older, frameworks=FRAMEWORKS)
     evidence, left = [], []
     for one in requirements:
-        found = (brought or {}).get(one.id) if one.how in BY_PEOPLE else _machine(one, report, record, test)
+        paper_or_word = brought.get(one.id)
+        found = paper_or_word if one.how in BY_PEOPLE else _machine(one, report, record, test, paper_or_word)
         if found is None:
             left.append(one)
         else:
@@ -82,7 +84,7 @@ def assess(
     return Assessment(Assessed(version=version.id, evidence=tuple(evidence)), tuple(left))
 
 
-def _machine(one: Requirement, report: Report, record: Ask, test: Ask) -> Evidence:
+def _machine(one: Requirement, report: Report, record: Ask, test: Ask, paper: Evidence | None) -> Evidence:
     what = one.what or one.id
     if one.how == "clause":
         verdict = report.verdict(what)
@@ -94,6 +96,8 @@ def _machine(one: Requirement, report: Report, record: Ask, test: Ask) -> Eviden
         text = findings[0].message if findings else f"The check `{what}` of the policy finds nothing."
         return _evidence(one, not findings, text)
     answer = (record if one.how == "record" else test)(what)
+    if answer is None and paper is not None:
+        return paper
     if answer is None:
         # Not verified is never shown as met.
         return _evidence(one, False, f"Nothing here has answered `{what}` yet, so it does not count as met.")

@@ -30,7 +30,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for key in KEYS:
         monkeypatch.delenv(f"TROTH_{key.upper()}", raising=False)
-    monkeypatch.setattr(terminal.out, "width", 200)
+    monkeypatch.setattr(terminal.out, "_width", 200)
     assert troth("publish")[0] == 0
     with opened_vault(write=True):
         pass

@@ -38,7 +38,7 @@ def place(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     place = tmp_path / "place"
     shutil.copytree(published, place)
     settle(place, monkeypatch)
-    monkeypatch.setattr(terminal.out, "width", 120)  # however wide the terminal of the tests is
+    monkeypatch.setattr(terminal.out, "_width", 120)  # however wide the terminal of the tests is
     return place
 
 

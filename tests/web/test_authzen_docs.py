@@ -20,12 +20,14 @@ REFERENCE = (ROOT / "docs" / "reference" / "authzen.md").read_text("utf-8")
 
 
 def exchanges():
-    """Every use of curl in a console block of the documents, as page, command and what is shown."""
+    """Every question to the decision point in a console block of the documents: page, command and what is shown."""
     found = []
     for page in sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")]):
         for block in re.findall(r"^```console\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S):
             for part in re.split(r"^\$ ", block, flags=re.M):
                 if match := re.match(r"(curl (?:'[^']*'|\\\n|[^'\n])*)\n(.*)", part, re.S):
+                    if not re.search(r"/access/v1/|/\.well-known/authzen", match[1]):
+                        continue
                     found.append(pytest.param(match[1], match[2], id=f"{page.name}-{len(found)}"))
     return found
 

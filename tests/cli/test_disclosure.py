@@ -57,7 +57,7 @@ def place(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     place = tmp_path / "place"
     shutil.copytree(shared, place)
     settle(place, monkeypatch)
-    monkeypatch.setattr(terminal.out, "width", 200)
+    monkeypatch.setattr(terminal.out, "_width", 200)
     return place
 
 

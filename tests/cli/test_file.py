@@ -33,7 +33,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for key in KEYS:
         monkeypatch.delenv(f"TROTH_{key.upper()}", raising=False)
-    monkeypatch.setattr(terminal.out, "width", 160)
+    monkeypatch.setattr(terminal.out, "_width", 160)
     lines("publish")
     lines("recipient", "propose", FIRM)
     lines(

@@ -29,7 +29,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for key in KEYS:
         monkeypatch.delenv(f"TROTH_{key.upper()}", raising=False)
-    monkeypatch.setattr(terminal.out, "width", 160)
+    monkeypatch.setattr(terminal.out, "_width", 160)
     identity = pyrage.x25519.Identity.generate()
     (tmp_path / "buyer.key").write_text(f"# a key\n{identity}\n")
     (tmp_path / "buyer.pub").write_text(f"{identity.to_public()}\n")

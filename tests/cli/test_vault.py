@@ -41,7 +41,7 @@ def place(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     place = tmp_path / "place"
     shutil.copytree(published, place)
     settle(place, monkeypatch)
-    monkeypatch.setattr(terminal.out, "width", 120)
+    monkeypatch.setattr(terminal.out, "_width", 120)
     return place
 
 

@@ -17,7 +17,7 @@ def troth(*arguments: str) -> tuple[int, str, str]:
     """
     before = [(one, one._width, one._height) for one in (consoles.out, consoles.err)]
     for one, width, _ in before:
-        one._width, one._height = width or WIDTH, HEIGHT
+        one._width, one._height = max(width or 0, WIDTH), HEIGHT
     try:
         env = {"COLUMNS": str(WIDTH), "NO_COLOR": "1", "TERM": "dumb"}
         result = CliRunner().invoke(app, list(arguments), env=env)

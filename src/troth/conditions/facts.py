@@ -16,8 +16,8 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from troth.conditions.kept import Wording
 from troth.policy.model import TransferBasis
-from troth.record import canonical
 
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
@@ -153,7 +153,7 @@ WHATS: dict[str, type[Said]] = {
     "released": Released,
     "page": Page,
 }
-_NAMES = {said: what for what, said in WHATS.items()}
+_WORDING: Wording[Said] = Wording(WHATS, NOT_IN_RECORD, RecipientError)
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -171,28 +171,4 @@ class Fact(msgspec.Struct, frozen=True):
         return what_of(self.said)
 
 
-def what_of(said: Said) -> str:
-    """The name of what a fact says, one of `WHATS`."""
-    return _NAMES[type(said)]
-
-
-def written(said: Said) -> str:
-    """What a fact says, as canonical JSON, which is how the store keeps it."""
-    return canonical.encode(msgspec.to_builtins(said)).decode()
-
-
-def recorded(said: Said) -> str:
-    """What the record says of it: the same without what might be about a person."""
-    values = {name: value for name, value in msgspec.to_builtins(said).items() if name not in NOT_IN_RECORD}
-    return canonical.encode(values).decode()
-
-
-def read_said(what: str, text: str) -> Said:
-    """What a fact says, from the store. RecipientError: not of this Troth, or altered so that it says nothing."""
-    if what not in WHATS:
-        raise RecipientError(f"There is no fact '{what}'. A later Troth may have written it.")
-    try:
-        said: Said = msgspec.json.decode(text, type=WHATS[what])
-    except msgspec.DecodeError as error:
-        raise RecipientError(f"A fact '{what}' in the store cannot be read: {error}") from None
-    return said
+what_of, written, recorded, read_said = _WORDING.what, _WORDING.written, _WORDING.recorded, _WORDING.read

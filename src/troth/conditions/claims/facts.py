@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from troth.record import canonical
+from troth.conditions.kept import Wording
 
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 How = Literal["clause", "check", "record", "test", "document", "person"]
@@ -134,7 +134,7 @@ WHATS: dict[str, type[Said]] = {
     "withdrawn": Withdrawn,
     "voided": Voided,
 }
-_NAMES = {said: what for what, said in WHATS.items()}
+_WORDING: Wording[Said] = Wording(WHATS, NOT_IN_RECORD, ClaimError, " about claims")
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -152,35 +152,4 @@ class Fact(msgspec.Struct, frozen=True):
         return what_of(self.said)
 
 
-def what_of(said: Said) -> str:
-    """The name of what a fact says, one of `WHATS`."""
-    return _NAMES[type(said)]
-
-
-def written(said: Said) -> str:
-    """What a fact says, as canonical JSON, which is how the store keeps it."""
-    return canonical.encode(msgspec.to_builtins(said)).decode()
-
-
-def recorded(said: Said) -> str:
-    """What the record says of it: the same without what may be about a person, at any depth."""
-    return canonical.encode(_without(msgspec.to_builtins(said))).decode()
-
-
-def read_said(what: str, text: str) -> Said:
-    """What a fact says, from the store. ClaimError: not of this Troth, or altered so that it says nothing."""
-    if what not in WHATS:
-        raise ClaimError(f"There is no fact '{what}' about claims. A later Troth may have written it.")
-    try:
-        said: Said = msgspec.json.decode(text, type=WHATS[what])
-    except msgspec.DecodeError as error:
-        raise ClaimError(f"A fact '{what}' in the store cannot be read: {error}") from None
-    return said
-
-
-def _without(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _without(one) for name, one in value.items() if name not in NOT_IN_RECORD}
-    if isinstance(value, (list, tuple)):
-        return [_without(one) for one in value]
-    return value
+what_of, written, recorded, read_said = _WORDING.what, _WORDING.written, _WORDING.recorded, _WORDING.read

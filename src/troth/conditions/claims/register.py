@@ -7,37 +7,21 @@ for `accountability` to see to: here `act` is the digest of what was signed, whi
 from __future__ import annotations
 
 import secrets
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
-
-from sqlalchemy import bindparam, select
 
 from troth.conditions.claims import entering
 from troth.conditions.claims.applied import applied, moments
 from troth.conditions.claims.facts import ClaimError, Fact, Said, read_said, recorded, what_of, written
 from troth.conditions.claims.standing import ClaimStanding, standing
+from troth.conditions.kept import FactTable, KeptFacts, Random
 from troth.policy.history import Policy
-from troth.record.commitment import new_event
-from troth.record.kinds import make_entry, read_entry
-from troth.record.log import append
 from troth.store import Store, Unit
-from troth.store.schema import claim_facts, from_micros, leaves, to_micros
+from troth.store.schema import claim_facts, from_micros, to_micros
 
-Random = Callable[[int], bytes]
-
-_COLUMNS = list(claim_facts.columns)
-AFTER = select(*_COLUMNS).where(claim_facts.c.leaf > bindparam("seen")).order_by(claim_facts.c.leaf)
-WITH_ENTRIES = (
-    select(*_COLUMNS, leaves.c.entry)
-    .join_from(claim_facts, leaves, claim_facts.c.leaf == leaves.c["index"], isouter=True)
-    .order_by(claim_facts.c.leaf)
-)
-ENTRIES = select(leaves.c["index"], leaves.c.entry).order_by(leaves.c["index"])
-_KIND = b'"kind":"claim"'  # as canonical JSON has it; within a string the quotes would be escaped
-ADD = claim_facts.insert().values({column.name: bindparam(column.name) for column in _COLUMNS})
+FACTS = FactTable(claim_facts, "claim", "claim")
 
 
 class ClaimRegister:
@@ -50,19 +34,13 @@ class ClaimRegister:
         self.store = store
         self.policy = policy
         self._random = random
-        self._lock = threading.Lock()
-        self._facts: tuple[Fact, ...] = ()
+        self._kept = KeptFacts(store, FACTS, _fact)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def facts(self) -> tuple[Fact, ...]:
         """Every fact, in the order of the record. Facts are never changed, so only what is new is read again."""
-        with self._lock:
-            seen = self._facts[-1].leaf if self._facts else -1
-            with self.store.read() as connection:
-                new = tuple(_fact(row) for row in connection.execute(AFTER, {"seen": seen}))
-            self._facts += new
-            return self._facts
+        return self._kept.all()
 
     def standing(self, at: datetime | None = None) -> dict[str, ClaimStanding]:
         """Every claim in the register as it stands at a moment, or now, by id."""
@@ -102,14 +80,14 @@ class ClaimRegister:
 
         It reads the whole record: to take away the fact that a claim was suspended would bring the claim back.
         """
-        with self.store.read() as connection:
-            rows = connection.execute(WITH_ENTRIES).all()
-            known = {row.leaf for row in rows}
-            found = [sentence for row in rows if (sentence := _contradiction(row)) is not None]
-            for index, entry in connection.execute(ENTRIES, execution_options={"yield_per": 10_000}):
-                if _KIND in bytes(entry) and index not in known:
-                    found.append(f"Entry {index} of the record is about a claim, and its fact is missing.")
-        return found
+        return self._kept.contradictions(
+            lambda fact, row: {
+                "claim": fact.claim,
+                "change": fact.what,
+                "said": recorded(fact.said),
+                "act": row.act or "",
+            }
+        )
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -130,49 +108,20 @@ class ClaimRegister:
         self, unit: Unit, claim: str, make: Callable[[ClaimStanding], Said], *, by: str, act: str | None = None
     ) -> Fact:
         """The same within a unit of work."""
-        facts = [_fact(_Row(row)) for row in unit.rows(AFTER, {"seen": -1})]
+        facts = self._kept.within(unit)
         # A clock that was put back does not make what was entered before unsaid.
         known = standing(facts, max((fact.at for fact in facts), default=unit.at))
         one = known.get(claim, ClaimStanding(claim))
         said = make(one)
         entering.check(self.policy, one, said, unit.at)
-        values: dict[str, object] = {
-            "claim": claim,
-            "change": what_of(said),
-            "said": recorded(said),
-            "act": act or "",
-        }
+        entry = {"claim": claim, "change": what_of(said), "said": recorded(said), "act": act or ""}
+        row: dict[str, Any] = {"claim": claim, "what": what_of(said), "said": written(said), "act": act}
         try:
-            entry = make_entry("claim", new_event(self._random), unit.at, values)
+            leaf = FACTS.add(unit, entry, row | {"at": to_micros(unit.at), "staff": by}, self._random)
         except ValueError as error:
             raise ClaimError(f"The record does not take this: {error}") from None
-        leaf = append(unit, entry)
-        row: dict[str, Any] = {"leaf": leaf, "claim": claim, "what": what_of(said), "said": written(said), "act": act}
-        unit.change(ADD, row | {"at": to_micros(unit.at), "staff": by})
         return Fact(leaf, claim, said, unit.at, by)
-
-
-class _Row:
-    """A row of the table, in the order of its columns."""
-
-    def __init__(self, values: Sequence[Any]) -> None:
-        self.leaf, self.claim, self.what, self.said, self.at, self.staff, self.act = values
 
 
 def _fact(row: Any) -> Fact:
     return Fact(row.leaf, row.claim, read_said(row.what, row.said), from_micros(row.at), row.staff)
-
-
-def _contradiction(row: Any) -> str | None:
-    name = f"Fact {row.leaf} ({row.what} of '{row.claim}')"
-    if row.entry is None:
-        return f"{name} has no entry in the record."
-    try:
-        entry = read_entry(bytes(row.entry))
-        fact = _fact(row)
-    except ValueError as error:
-        return f"{name} cannot be read: {error}"
-    expected = {"kind": "claim", "claim": fact.claim, "change": fact.what, "said": recorded(fact.said)}
-    if any(entry.get(field) != value for field, value in {**expected, "act": row.act or ""}.items()):
-        return f"{name} is not what its entry in the record says."
-    return None

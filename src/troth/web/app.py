@@ -196,23 +196,23 @@ def make_app(
         from troth.web.record import RecordRoutes, publications  # noqa: PLC0415 - likewise
         from troth.web.seals.routes import PICTURE_HEADERS, SealRoutes  # noqa: PLC0415 - likewise
         from troth.web.services import Callers  # noqa: PLC0415 - likewise
+        from troth.web.stored import Stored  # noqa: PLC0415 - likewise
 
         callers = Callers(ServiceKeys(log.store), require_keys, local=local)
         callers.follow()
         published = publications(log, policy)
         sealed = ClaimRegister(log.store, policy).seals(clock_of_pages())
-        of_log = (log, policy, clock_of_pages, published, site, people is not None)
+        stored = Stored(log, policy, clock_of_pages, published, site, people is not None)
         record = RecordRoutes(log, policy, clock_of_pages, choices=people is not None)
         mounts.append(Mount(RecordRoutes.takes, secured(record)))
-        mounts.append(Mount(RecipientRoutes.takes, secured(RecipientRoutes(*of_log))))
-        seals = SealRoutes(*of_log)
+        mounts.append(Mount(RecipientRoutes.takes, secured(RecipientRoutes(stored))))
+        seals = SealRoutes(stored)
         mounts.append(Mount(SealRoutes.takes_picture, secured(seals, PICTURE_HEADERS)))
         mounts.append(Mount(SealRoutes.takes, secured(seals)))
         counts = partial(complaint_counts, log.store, clock_of_pages)
-        mounts.append(Mount(PromiseRoutes.takes, secured(PromiseRoutes(*of_log, counts))))
+        mounts.append(Mount(PromiseRoutes.takes, secured(PromiseRoutes(stored, counts))))
         if people is not None:
-            shown = (log, policy, clock_of_pages, published)
-            report = TransparencyRoutes(*shown, choices=True, terms=terms)
+            report = TransparencyRoutes(stored, terms)
             mounts.append(Mount(TransparencyRoutes.takes, secured(report)))
     index, choices, complaints, complained = None, None, None, None
     if log is not None and people is not None and post is not None:

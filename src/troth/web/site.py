@@ -13,6 +13,7 @@ from troth.policy.history import Policy
 from troth.record.log import Log
 from troth.web.recipients.routes import RecipientRoutes
 from troth.web.record import RecordRoutes, publications
+from troth.web.stored import Stored
 
 
 def write_published_site(
@@ -34,7 +35,7 @@ def write_published_site(
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(found.body)
             written.append(file)
-    recipients = RecipientRoutes(log, policy, lambda: at, published, site)
+    recipients = RecipientRoutes(Stored(log, policy, lambda: at, published, site))
     for path in recipients.paths():
         listed = recipients.find(path, (site or "").rstrip("/"))
         if listed is not None:

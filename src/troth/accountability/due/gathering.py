@@ -96,7 +96,8 @@ class DueOfStaff:
         if version is not None:
             yield from due_of_claims(version, self._claims.standing(at), at)
         yield from due_of_recipients(self._policy, self._recipients.standing(at), at)
-        yield from due_of_tests(self._results.latest(), self._results.failing(), at)
+        latest = self._results.latest()
+        yield from due_of_tests(latest, self._results.failing(latest), at)
 
     def _outgoing(self) -> Iterator[Due]:
         at = self._store.clock()

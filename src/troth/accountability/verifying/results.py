@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -77,10 +77,13 @@ class Results:
         with self.store.read() as connection:
             return [_result(row) for row in connection.execute(OF, {"of_name": name, "at_most": most})]
 
-    def failing(self) -> dict[str, datetime]:
-        """Since when each test fails that failed the last time: its first failure after it last did otherwise."""
+    def failing(self, latest_ones: Mapping[str, Result] | None = None) -> dict[str, datetime]:
+        """Since when each test fails that failed the last time: its first failure after it last did otherwise.
+
+        `latest_ones` are the latest results, where they were read already.
+        """
         found: dict[str, datetime] = {}
-        for name, latest in self.latest().items():
+        for name, latest in (self.latest() if latest_ones is None else latest_ones).items():
             if latest.state == "failed":
                 for one in self.of(name, 10_000):
                     if one.state != "failed":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -14,14 +12,12 @@ from sqlalchemy import select
 from troth.accountability.legal.requests import LegalRequests
 from troth.accountability.terms import Terms
 from troth.accountability.transparency import OUTCOMES, Report, report
-from troth.notice.view import Published, View, languages, render_from
-from troth.policy.history import Policy
+from troth.notice.view import render_from
 from troth.policy.model import Version
-from troth.record.log import Log
 from troth.store import StoreError
 from troth.store.schema import from_micros, leaves
-from troth.web.headers import Header, Receive, Scope, Send, security_headers, send_text
-from troth.web.negotiation import best_language
+from troth.web.headers import Header, Receive, Scope, Send, send_text
+from troth.web.stored import HTML, JSON, Stored, header, language_of, send_body
 
 PATH = "/transparency"
 FIRST = select(leaves.c.at).where(leaves.c["index"] == 0)
@@ -40,20 +36,10 @@ PROCESSES = {
 class TransparencyRoutes:
     """An ASGI app for the two addresses."""
 
-    def __init__(  # noqa: PLR0917 - made in one place
-        self,
-        log: Log,
-        policy: Policy,
-        clock: Callable[[], datetime],
-        published: tuple[Published, ...] = (),
-        choices: bool = False,
-        terms: Terms | None = None,
-    ) -> None:
-        self._requests = LegalRequests(log.store)
-        self._policy = policy
-        self._clock = clock
-        self._published = published
-        self._choices = choices
+    def __init__(self, stored: Stored, terms: Terms | None = None) -> None:
+        self._stored = stored
+        self._requests = LegalRequests(stored.log.store)
+        self._policy = stored.policy
         self._terms = terms or Terms()
 
     @staticmethod
@@ -71,7 +57,6 @@ class TransparencyRoutes:
             await send_text(scope, send, 308, "This page has no slash at its end.", location)
             return
         query = parse_qs(scope["query_string"].decode("latin-1"))
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         try:
             found = await asyncio.to_thread(self.report)
         except StoreError:
@@ -80,24 +65,17 @@ class TransparencyRoutes:
             return
         version = self._policy.in_force(found.at) or self._policy.versions[0]
         if scope["path"].endswith(".json"):
-            body, kind = msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n", b"application/json"
+            body, kind = msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n", JSON
         else:
             asked = query.get("lang", [None])[-1]
-            language = best_language(asked, headers.get(b"accept-language"), languages(version)) or version.language
-            body, kind = self.page(found, language), b"text/html; charset=utf-8"
-        sent: list[Header] = [
-            (b"content-type", kind),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-cache"),
-            (b"vary", b"accept-language"),
-            *security_headers(scope),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": sent})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+            language = language_of(version, asked, header(scope, b"accept-language"))
+            body, kind = self.page(found, language), HTML
+        more = [(b"cache-control", b"no-cache"), (b"vary", b"accept-language")]
+        await send_body(scope, send, body, kind, more)
 
     def report(self) -> Report:
         """The report as it stands now, from the beginning of the record on. StoreError: it cannot be read."""
-        now = self._clock()
+        now = self._stored.clock()
         with self._requests.store.read() as connection:
             first = connection.execute(FIRST).scalar()
         begins = now if first is None else min(now, from_micros(first))
@@ -106,10 +84,7 @@ class TransparencyRoutes:
     def page(self, found: Report, language: str) -> bytes:
         """The page of a report."""
         version = self._policy.in_force(found.at) or self._policy.versions[0]
-        view = View(
-            self._policy, version, found.at, PATH[1:], language, now=found.at, published=self._published,
-            choices=self._choices,
-        )  # fmt: skip
+        view = self._stored.view(version, PATH[1:], found.at, language)
         stated = [share for share in version.shares if "authority" in _kinds(version, share.recipients)]
         return render_from(
             HERE / "templates",

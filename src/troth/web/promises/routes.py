@@ -18,20 +18,18 @@ from troth.accountability.promises.status import Complaints, Promise, promises
 from troth.accountability.verifying.results import Result, Results
 from troth.conditions.claims.register import ClaimRegister
 from troth.gates.tally import counts_by_statement
-from troth.notice.view import Published, View, languages, render_from
-from troth.policy.history import Policy
+from troth.notice.view import render_from
 from troth.policy.model import Version
-from troth.record.log import Log
 from troth.store import StoreError
 from troth.web.headers import Header, Receive, Scope, Send, send_text
-from troth.web.negotiation import best_language
 from troth.web.promises.bars import bars
 from troth.web.promises.evidence import EvidenceRoute
+from troth.web.stored import HTML, JSON, Stored, header, language_of, send_body
 
 PREFIX = "/promises"
 HERE = Path(__file__).parent
 _PATH = re.compile(r"/promises(?:/(?P<id>[a-z0-9](?:[a-z0-9._-]*?[a-z0-9])??))?(?P<form>\.json)?", re.ASCII)
-NO_STORE: Header = (b"cache-control", b"no-cache")
+NO_CACHE: Header = (b"cache-control", b"no-cache")
 
 CountComplaints = Callable[[], Mapping[str, Complaints]]
 
@@ -64,25 +62,12 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 class PromiseRoutes:
     """An ASGI app for `/promises` and what lies below. `complaints` counts them by statement."""
 
-    def __init__(  # noqa: PLR0917 - made in one place
-        self,
-        log: Log,
-        policy: Policy,
-        clock: Callable[[], datetime],
-        published: tuple[Published, ...] = (),
-        site: str | None = None,
-        choices: bool = False,
-        complaints: CountComplaints = dict,
-    ) -> None:
-        self._log = log
-        self._policy = policy
-        self._clock = clock
-        self._published = published
-        self._choices = choices
+    def __init__(self, stored: Stored, complaints: CountComplaints = dict) -> None:
+        self._stored = stored
         self._complaints = complaints
-        self._results = Results(log.store)
-        self._claims = ClaimRegister(log.store, policy)
-        self._evidence = EvidenceRoute(log, policy, clock, complaints)
+        self._results = Results(stored.log.store)
+        self._claims = ClaimRegister(stored.log.store, stored.policy)
+        self._evidence = EvidenceRoute(stored.log, stored.policy, stored.clock, complaints)
 
     @staticmethod
     def takes(path: str) -> bool:
@@ -98,12 +83,11 @@ class PromiseRoutes:
             await self._evidence.send(scope, send, wanted)
             return
         match = _PATH.fullmatch(scope["path"])
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        found: tuple[bytes, bytes] | None = None
+        found: tuple[bytes, str] | None = None
         try:
             if match is not None:
                 found = await asyncio.to_thread(
-                    self.find, match["id"], bool(match["form"]), headers.get(b"accept-language")
+                    self.find, match["id"], bool(match["form"]), header(scope, b"accept-language")
                 )
         except StoreError:
             retry: list[Header] = [(b"retry-after", b"5")]
@@ -112,40 +96,34 @@ class PromiseRoutes:
         if found is None:
             await send_text(scope, send, 404, f"The policy in force has no such promise. {PREFIX} has all of them.")
             return
-        body, kind = found
-        sent: list[Header] = [
-            (b"content-type", kind), (b"content-length", b"%d" % len(body)), NO_STORE, (b"vary", b"accept-language"),
-        ]  # fmt: skip
-        await send({"type": "http.response.start", "status": 200, "headers": sent})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await send_body(scope, send, *found, [NO_CACHE, (b"vary", b"accept-language")])
 
     def find(
         self, id: str | None, as_json: bool = False, accept_language: str | None = None
-    ) -> tuple[bytes, bytes] | None:
+    ) -> tuple[bytes, str] | None:
         """What lies at an address, with its media type; None if nothing does. StoreError: it cannot be read now."""
-        at = self._clock()
-        version = self._policy.in_force(at)
+        at = self._stored.clock()
+        version = self._stored.policy.in_force(at)
         if version is None:
             return None
-        found = self.promises(version, at)
+        results = self._results.latest()
+        found = self._promises(version, at, results)
         one = next((each for each in found if each.statement.id == id), None)
         if id is not None and one is None:
             return None
         if as_json:
             value: object = told(one, True) if one is not None else [told(each) for each in found]
-            return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n", b"application/json"
-        language = best_language(None, accept_language, languages(version)) or version.language
+            return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n", JSON
         address = PREFIX[1:] if id is None else f"{PREFIX[1:]}/{id}"
-        view = View(
-            self._policy, version, at, address, language, now=at, published=self._published, choices=self._choices
-        )
-        latest = self._log.latest()
+        view = self._stored.view(version, address, at, language_of(version, None, accept_language))
+        latest = self._stored.log.latest()
         today = at.date()
         if one is None:
             counts = {state: sum(each.state == state for each in found) for state in ("kept", "broken", "not verified")}
             page = render_from(
                 HERE / "templates", "promises.html", view, promises=found, counts=counts, latest=latest,
-                verified=self._verified(), bars=lambda each: bars(each.counted, today),
+                verified=max((result.at for result in results.values()), default=None),
+                bars=lambda each: bars(each.counted, today),
             )  # fmt: skip
         else:
             history: dict[str, list[Result]] = {rest.name: self._results.of(rest.name, 5) for rest in one.rests}
@@ -153,23 +131,19 @@ class PromiseRoutes:
                 HERE / "templates", "promise.html", view, one=one, latest=latest, history=history,
                 drawing=bars(one.counted, today),
             )  # fmt: skip
-        return page, b"text/html; charset=utf-8"
+        return page, HTML
 
-    def promises(self, version: Version, at: datetime) -> tuple[Promise, ...]:
-        """Every promise of a version, as it stands at a moment."""
+    def _promises(self, version: Version, at: datetime, results: Mapping[str, Result]) -> tuple[Promise, ...]:
+        """Every promise of a version, as it stands at a moment, by the latest results of the tests."""
         return promises(
             version,
             at,
-            results=self._results.latest(),
-            failing=self._results.failing(),
+            results=results,
+            failing=self._results.failing(results),
             claims=self._claims.standing(at),
-            counted=counts_by_statement(self._log.store, at),
+            counted=counts_by_statement(self._stored.log.store, at),
             complaints=self._complaints(),
         )
-
-    def _verified(self) -> datetime | None:
-        latest = self._results.latest()
-        return max((result.at for result in latest.values()), default=None)
 
 
 def told(one: Promise, days: bool = False) -> Told:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -20,22 +19,20 @@ from troth.conditions import Register
 from troth.conditions.listing import RecipientList, as_json, published_list
 from troth.conditions.standing import standing
 from troth.conditions.telling import Happening, happenings
-from troth.notice.view import Published, View, languages, render_from
+from troth.notice.view import render_from
 from troth.notice.words import TRANSFER_BASES
-from troth.policy.history import Policy
 from troth.policy.model import Version
-from troth.record.log import Log
 from troth.store import StoreError
-from troth.web.headers import Header, Receive, Scope, Send, security_headers, send_text
-from troth.web.negotiation import best_language
+from troth.web.headers import Header, Receive, Scope, Send, send_text
 from troth.web.recipients.feed import write_feed
 from troth.web.recipients.shown import grouped
+from troth.web.stored import HTML, JSON, Stored, header, language_of, send_body
 
 PREFIX = "/recipients"
 HERE = Path(__file__).parent
 ON_PAGE = 12  # happenings
 _PATH = re.compile(r"(?:/(?P<version>[0-9TZ:.-]{10,40}?))?(?P<form>\.json|\.atom)?", re.ASCII)
-TYPES = {"": "text/html; charset=utf-8", ".json": "application/json", ".atom": "application/atom+xml; charset=utf-8"}
+TYPES = {"": HTML, ".json": JSON, ".atom": "application/atom+xml; charset=utf-8"}
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -46,27 +43,12 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class RecipientRoutes:
-    """An ASGI app for `/recipients` and what begins with it.
+    """An ASGI app for `/recipients` and what begins with it."""
 
-    `site` is the address under which people reach it; without it, the one that they sent their request to.
-    """
-
-    def __init__(  # noqa: PLR0917 - made in one place
-        self,
-        log: Log,
-        policy: Policy,
-        clock: Callable[[], datetime],
-        published: tuple[Published, ...] = (),
-        site: str | None = None,
-        choices: bool = False,
-    ) -> None:
-        self._log = log
-        self._policy = policy
-        self._clock = clock
-        self._published = published
-        self._site = site.rstrip("/") if site else None
-        self._choices = choices
-        self._register = Register(log.store, policy)
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+        self._policy = stored.policy
+        self._register = Register(stored.log.store, stored.policy)
 
     @staticmethod
     def takes(path: str) -> bool:
@@ -88,10 +70,9 @@ class RecipientRoutes:
             location = [(b"location", f"{PREFIX}/{query['version']}".encode())]
             await send_text(scope, send, 303, "Each version has an address of its own.", location)
             return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        site = self._site or f"{scope['scheme']}://{headers.get(b'host', 'localhost')}"
+        site, accept_language = self._stored.address(scope), header(scope, b"accept-language")
         try:
-            found = await asyncio.to_thread(self.find, path, site, query.get("lang"), headers.get(b"accept-language"))
+            found = await asyncio.to_thread(self.find, path, site, query.get("lang"), accept_language)
         except StoreError:
             retry: list[Header] = [(b"retry-after", b"5")]
             await send_text(scope, send, 503, "The list cannot be read at this moment. Please try again.", retry)
@@ -101,28 +82,21 @@ class RecipientRoutes:
             await send_text(scope, send, 404, f"There is no such list. There is {PREFIX}, and by version: {known}.")
             return
         etag = f'"{hashlib.sha256(found.body).hexdigest()[:32]}"'
-        sent: list[Header] = [
-            (b"etag", etag.encode()),
-            (b"cache-control", b"no-cache"),
-            (b"vary", b"accept-language"),
-            *security_headers(scope),
-        ]
-        same = etag in headers.get(b"if-none-match", "")
-        if not same:
-            sent += [
-                (b"content-type", found.media_type.encode()),
-                (b"content-length", b"%d" % len(found.body)),
-            ]
-        await send({"type": "http.response.start", "status": 304 if same else 200, "headers": sent})
-        body = b"" if same or scope["method"] == "HEAD" else found.body
-        await send({"type": "http.response.body", "body": body})
+        more: list[Header] = [
+            (b"etag", etag.encode()), (b"cache-control", b"no-cache"), (b"vary", b"accept-language"),
+        ]  # fmt: skip
+        if etag in (header(scope, b"if-none-match") or ""):
+            await send({"type": "http.response.start", "status": 304, "headers": more})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await send_body(scope, send, found.body, found.media_type, more)
 
     def find(self, path: str, site: str, asked: str | None = None, accept_language: str | None = None) -> Found | None:
         """What lies at a path after `/recipients`, or None. StoreError: the register cannot be read."""
         match = _PATH.fullmatch(path)
         if match is None:
             return None
-        form, now = match["form"] or "", self._clock()
+        form, now = match["form"] or "", self._stored.clock()
         current = self._policy.in_force(now)
         if match["version"] is None:
             version = current
@@ -133,12 +107,12 @@ class RecipientRoutes:
         at = self._shown_at(version, now)
         if form == ".atom":
             happened = happenings(version, self._register.facts(), now)
-            return Found(write_feed(version, self._log.keys.origin, site, happened, now), TYPES[form])
+            return Found(write_feed(version, self._stored.log.keys.origin, site, happened, now), TYPES[form])
         facts = self._register.facts()
         listed = published_list(version, standing(facts, at), at)
         if form == ".json":
             return Found(as_json(listed) + b"\n", TYPES[form])
-        language = best_language(asked, accept_language, languages(version)) or version.language
+        language = language_of(version, asked, accept_language)
         happened = happenings(version, facts, at)
         return Found(self._page(version, listed, happened, (at, now), path, language), TYPES[form])
 
@@ -164,10 +138,7 @@ class RecipientRoutes:
         language: str,
     ) -> bytes:
         at, now = when
-        view = View(
-            self._policy, version, at, f"{PREFIX[1:]}{path}", language, now=now, published=self._published,
-            choices=self._choices,
-        )  # fmt: skip
+        view = self._stored.view(version, f"{PREFIX[1:]}{path}", at, language, now=now)
         return render_from(
             HERE / "templates",
             "recipients.html",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,14 +17,12 @@ import msgspec
 from troth.conditions.claims.applied import moments
 from troth.conditions.claims.register import ClaimRegister
 from troth.conditions.claims.standing import ClaimStanding, Signing, State
-from troth.notice.view import Published, View, languages, render_from
-from troth.policy.history import Policy
+from troth.notice.view import render_from
 from troth.policy.model import Claim, Covered, Version
-from troth.record.log import Log
 from troth.store import StoreError
 from troth.web.headers import EMBEDDED_HEADERS, Header, Receive, Scope, Send, send_text
-from troth.web.negotiation import best_language
 from troth.web.seals.drawing import Picture, draw
+from troth.web.stored import HTML, Stored, header, language_of, send_body
 
 PREFIX = "/seals/"
 HERE = Path(__file__).parent
@@ -76,24 +73,12 @@ class Sealed(msgspec.Struct, frozen=True):
 
 
 class SealRoutes:
-    """An ASGI app for everything below `/seals/`. `site` is the address under which people reach it."""
+    """An ASGI app for everything below `/seals/`."""
 
-    def __init__(  # noqa: PLR0917 - made in one place
-        self,
-        log: Log,
-        policy: Policy,
-        clock: Callable[[], datetime],
-        published: tuple[Published, ...] = (),
-        site: str | None = None,
-        choices: bool = False,
-    ) -> None:
-        self._log = log
-        self._policy = policy
-        self._clock = clock
-        self._published = published
-        self._site = site.rstrip("/") if site else None
-        self._choices = choices
-        self._register = ClaimRegister(log.store, policy)
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+        self._policy = stored.policy
+        self._register = ClaimRegister(stored.log.store, stored.policy)
 
     @staticmethod
     def takes(path: str) -> bool:
@@ -111,7 +96,6 @@ class SealRoutes:
         if scope["method"] not in ("GET", "HEAD"):
             await send_text(scope, send, 405, "A seal can be looked at.", [(b"allow", b"GET, HEAD")])
             return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         try:
             found = await asyncio.to_thread(self.find, match["id"]) if match else None
         except StoreError:
@@ -122,23 +106,16 @@ class SealRoutes:
             await send_text(scope, send, 404, "This is no seal of ours. Whoever shows it has no right to.", [NO_STORE])
             return
         if match["form"]:
-            own = urlsplit(self._site or f"//{headers.get(b'host', '')}").hostname
-            body = self.picture(found, headers.get(b"referer"), own)
-            kind = b"image/svg+xml"
+            own = urlsplit(self._stored.site or f"//{header(scope, b'host') or ''}").hostname
+            body, kind = self.picture(found, header(scope, b"referer"), own), "image/svg+xml"
         else:
-            site = self._site or f"{scope['scheme']}://{headers.get(b'host', 'localhost')}"
-            body = self.page(found, match["id"], site, headers.get(b"accept-language"))
-            kind = b"text/html; charset=utf-8"
-        sent = [
-            (b"content-type", kind), (b"content-length", b"%d" % len(body)), NO_STORE,
-            (b"vary", b"referer, accept-language"),
-        ]  # fmt: skip
-        await send({"type": "http.response.start", "status": 200, "headers": sent})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+            body = self.page(found, match["id"], self._stored.address(scope), header(scope, b"accept-language"))
+            kind = HTML
+        await send_body(scope, send, body, kind, [NO_STORE, (b"vary", b"referer, accept-language")])
 
     def find(self, id: str) -> Sealed | None:
         """The claim of which an id is the seal, as it stands now; None if it is of none. StoreError: not known now."""
-        at = self._clock()
+        at = self._stored.clock()
         version = self._policy.in_force(at)
         for standing in self._register.standing(at).values():
             signing = next((one for one in reversed(standing.signings) if one.said.seal == id), None)
@@ -167,12 +144,9 @@ class SealRoutes:
     def page(self, found: Sealed, id: str, site: str, accept_language: str | None = None) -> bytes:
         """The page that validates a seal."""
         version = found.version
-        language = best_language(None, accept_language, languages(version)) or version.language
-        view = View(
-            self._policy, version, found.at, f"{PREFIX[1:]}{id}", language, now=found.at, published=self._published,
-            choices=self._choices,
-        )  # fmt: skip
-        latest = self._log.latest()
+        language = language_of(version, None, accept_language)
+        view = self._stored.view(version, f"{PREFIX[1:]}{id}", found.at, language)
+        latest = self._stored.log.latest()
         return render_from(
             HERE / "templates", "seal.html", view, found=found, id=id, site=site, latest=latest,
             in_record=latest is not None and found.signing.leaf < latest.head.size,

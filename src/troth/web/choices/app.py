@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
-from litestar.handlers import HTTPRouteHandler
 
 from troth.people.browsers import COOKIE
 from troth.people.errors import PeopleError
@@ -28,11 +27,11 @@ from troth.web.choices.sites import NotCoveredError
 from troth.web.choices.tag import Tag
 from troth.web.choices.unsubscribe import Unsubscribe
 from troth.web.headers import EMBEDDED_HEADERS, App, Header, Receive, Scope, Send, secured, send_text
+from troth.web.routing import Method, route
 
 GPC = "/.well-known/gpc.json"
 SCHEMA = "/static/choice-receipt.schema.json"
 STYLES = "/static/banner.css"
-Method = Literal["GET", "HEAD", "POST"]
 PAGES = ("/choices", "/unsubscribe", "/receipts", "/disclosures")
 EMBEDDED = ("/banner", "/tag")  # what covered sites load and send to
 
@@ -102,23 +101,13 @@ def _litestar(desk: Desk) -> Litestar:
         (STYLES, ["GET", "HEAD"], styles),
     ]
     return Litestar(
-        route_handlers=[_handler(*route) for route in routes],
+        route_handlers=[route(*one) for one in routes],
         openapi_config=None,
         logging_config=None,
         request_max_body_size=MOST_BYTES,
         multipart_form_part_limit=100,
         exception_handlers={Exception: lambda request, problem: _failed(desk, request, problem)},
     )
-
-
-def _handler(path: str, methods: list[Method], answer: Callable[..., Any]) -> HTTPRouteHandler:
-    async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
-        response: Response[bytes] = await answer(request)
-        return response
-
-    # Litestar would answer a POST with 201, but nothing that has an address of its own is made here.
-    route = HTTPRouteHandler(path=path, http_method=methods, status_code=200, include_in_schema=False)
-    return route(handle)
 
 
 def _failed(desk: Desk, request: Request[Any, Any, Any], problem: Exception) -> Response[bytes]:

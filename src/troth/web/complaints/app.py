@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
-from litestar.handlers import HTTPRouteHandler
 
 from troth.accountability.complaints.case_file import NotProvableYetError
 from troth.accountability.complaints.desk import TooManyError
@@ -25,6 +24,7 @@ from troth.web.complaints.place import PRIVATE, Place
 from troth.web.complaints.public import Public
 from troth.web.complaints.recourse import GONE, Recourse, UnknownTokenError
 from troth.web.headers import SECURITY_HEADERS, App, Header, Receive, Scope, Send, secured, send_text
+from troth.web.routing import Method, route
 
 PATHS = ("complaints", "recourse")
 # An attached file is a download and nothing else, whatever is in it: it runs nothing, loads nothing, and has no origin.
@@ -32,7 +32,6 @@ FILE_HEADERS: tuple[Header, ...] = (
     (b"content-security-policy", b"sandbox; default-src 'none'; frame-ancestors 'none'"),
     *(header for header in SECURITY_HEADERS if header[0] != b"content-security-policy"),
 )
-Method = Literal["GET", "HEAD", "POST"]
 READ: list[Method] = ["GET", "HEAD"]
 
 log = logging.getLogger("troth.web")
@@ -80,22 +79,13 @@ def _litestar(place: Place) -> Litestar:
         ("/recourse/{token:str}/{case:str}/files/{file:str}", READ, recourse.file),
     ]
     return Litestar(
-        route_handlers=[_handler(*route) for route in routes],
+        route_handlers=[route(*one) for one in routes],
         openapi_config=None,
         logging_config=None,
         request_max_body_size=MOST_BYTES,
         multipart_form_part_limit=30,
         exception_handlers={Exception: _failed},
     )
-
-
-def _handler(path: str, methods: list[Method], answer: Callable[..., Any]) -> HTTPRouteHandler:
-    async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
-        response: Response[bytes] = await answer(request)
-        return response
-
-    route = HTTPRouteHandler(path=path, http_method=methods, status_code=200, include_in_schema=False)
-    return route(handle)
 
 
 def _failed(request: Request[Any, Any, Any], problem: Exception) -> Response[bytes]:

@@ -14,7 +14,6 @@ from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
-from litestar.handlers import HTTPRouteHandler
 from markupsafe import Markup, escape
 
 from troth.gates.mail.day import read_day
@@ -27,6 +26,7 @@ from troth.web.headers import CONTENT_SECURITY_POLICY, SECURITY_HEADERS, App, He
 from troth.web.hosts import is_here
 from troth.web.mail.desk import MailDesk
 from troth.web.mail.preview import FRAME_POLICY, MOST_BYTES, Pasted, Preview, read_preview
+from troth.web.routing import route
 from troth.web.services import CallerRefusedError, Callers
 
 HERE = Path(__file__).parent
@@ -80,21 +80,12 @@ class MailPages:
             ("/mail/{where:str}/{name:str}", ["GET", "HEAD"], self.show),
         ]
         return Litestar(
-            route_handlers=[self._handler(*route) for route in routes],
+            route_handlers=[route(*one, admit=self._admit) for one in routes],
             openapi_config=None,
             logging_config=None,
             request_max_body_size=3 * MOST_BYTES,  # a form writes many characters as three
             exception_handlers={Exception: _failed},
         )
-
-    def _handler(self, path: str, methods: list[Any], answer: Callable[..., Any]) -> HTTPRouteHandler:
-        async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
-            await self._admit(request)
-            response: Response[bytes] = await answer(request)
-            return response
-
-        route = HTTPRouteHandler(path=path, http_method=methods, status_code=200, include_in_schema=False)
-        return route(handle)
 
     async def _admit(self, request: Request[Any, Any, Any]) -> None:
         """Let this machine in under one of its own names, and whoever has a key. CallerRefusedError: nobody else."""

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
-from litestar.handlers import HTTPRouteHandler
 
 from troth.gates.errors import GateError
 from troth.people import PeopleError
 from troth.store import StoreError
 from troth.web.headers import EMBEDDED_HEADERS, App, Receive, Scope, Send, secured
 from troth.web.mail.desk import MailDesk
+from troth.web.routing import Method, route
 from troth.web.services import CallerRefusedError
 from troth.web.v1.acknowledgements import MOST as MOST_ACKNOWLEDGEMENT
 from troth.web.v1.acknowledgements import Acknowledgements
@@ -32,7 +32,6 @@ from troth.web.v1.use import Use
 from troth.web.v1.why import Why
 
 PREFIX = "/v1/"
-Method = Literal["GET", "HEAD", "POST"]
 
 log = logging.getLogger("troth.web")
 
@@ -83,23 +82,12 @@ def _litestar(desk: GateDesk, mail: MailDesk) -> Litestar:
         ("/v1/openapi.json", ["GET", "HEAD"], describe, 0),
     ]
     return Litestar(
-        route_handlers=[_handler(*route) for route in routes],
+        route_handlers=[route(path, methods, handle, most=most) for path, methods, handle, most in routes],
         openapi_config=None,
         logging_config=None,
         multipart_form_part_limit=200,
         exception_handlers={Exception: _failed},
     )
-
-
-def _handler(path: str, methods: list[Method], handle: Callable[..., Any], most: int) -> HTTPRouteHandler:
-    async def serve(request: Request[Any, Any, Any]) -> Response[bytes]:
-        response: Response[bytes] = await handle(request)
-        return response
-
-    route = HTTPRouteHandler(
-        path=path, http_method=methods, status_code=200, include_in_schema=False, request_max_body_size=most or None
-    )
-    return route(serve)
 
 
 def _failed(request: Request[Any, Any, Any], problem: Exception) -> Response[bytes]:

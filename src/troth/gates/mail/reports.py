@@ -172,10 +172,10 @@ def _message(message: Message, parts: list[Message]) -> Read:
     automatic = str(message.get("Auto-Submitted") or "no").partition(";")[0].strip().lower() != "no"
     precedence = str(message.get("Precedence") or "").strip().lower() in ("bulk", "junk", "list", "auto_reply")
     subject = _subject(message)
-    text = next((_text(part) for part in parts if part.get_content_type() == "text/plain"), None)
+    text = next((text_of(part) for part in parts if part.get_content_type() == "text/plain"), None)
     if text is None:
-        text = next((_of_html(_text(part)) for part in parts if part.get_content_type() == "text/html"), "")
-    texts = (*(_text(part) for part in parts if part.get_content_maintype() == "text"),)
+        text = next((_of_html(text_of(part)) for part in parts if part.get_content_type() == "text/html"), "")
+    texts = (*(text_of(part) for part in parts if part.get_content_maintype() == "text"),)
     if automatic or precedence or message.get("X-Autoreply") or message.get("X-Autorespond"):
         return Read("nothing", "", texts)
     asks = (not _REPLIED.match(subject) and asks_to_stop(subject)) or any(map(asks_to_stop, own_lines(text)))
@@ -214,7 +214,8 @@ def _subject(message: Message) -> str:
     return " ".join("".join(pieces).split())
 
 
-def _text(part: Message) -> str:
+def text_of(part: Message) -> str:
+    """The text of a part, in characters; what its charset cannot say is replaced."""
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes):
         return ""

@@ -17,6 +17,8 @@ from email.message import Message
 
 import msgspec
 
+from troth.gates.mail.reports import text_of
+
 MOST_BYTES = 4 * 1024 * 1024
 KEPT = 16  # pasted messages
 FIELDS = ("From", "To", "Subject", "Date", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Feedback-ID")
@@ -64,8 +66,8 @@ def read_preview(raw: bytes) -> Preview:
     if not message.keys():
         raise ValueError("This is no message: it begins with its header, such as From and Subject, then an empty line.")
     leaves = [part for part in message.walk() if not part.is_multipart()][:100]
-    text = next((_decoded(part) for part in leaves if part.get_content_type() == "text/plain"), None)
-    html = next((_decoded(part) for part in leaves if part.get_content_type() == "text/html"), None)
+    text = next((text_of(part) for part in leaves if part.get_content_type() == "text/plain"), None)
+    html = next((text_of(part) for part in leaves if part.get_content_type() == "text/html"), None)
     remote = 0 if html is None else len(_REMOTE.findall(html))
     if html is not None:
         html = _with_pictures(html, leaves)
@@ -91,16 +93,6 @@ class Pasted:
     def get(self, id: str) -> bytes | None:
         """The message, or None."""
         return self._messages.get(id)
-
-
-def _decoded(part: Message) -> str:
-    content = part.get_payload(decode=True)
-    if not isinstance(content, bytes):
-        return ""
-    try:
-        return content.decode(part.get_content_charset() or "utf-8", "replace")
-    except LookupError:
-        return content.decode("utf-8", "replace")
 
 
 def _field(message: Message, name: str) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from troth.cli.recipient import day
-from troth.cli.record import opened_store
+from troth.cli.record import opened_store, published_in
 from troth.cli.terminal import fail, moment, out
 
 if TYPE_CHECKING:
@@ -183,16 +183,13 @@ def opened_desk(store: Store | None = None) -> Iterator[ClaimDesk]:
     from troth.conditions.claims.facts import ClaimError
     from troth.policy.problems import PolicyError
     from troth.record.errors import RecordError
-    from troth.record.published import published_policy
 
     if store is None:
         with opened_store() as opened, opened_desk(opened) as desk:
             yield desk
         return
+    policy = published_in(store, "nothing is claimed")
     try:
-        policy = published_policy(store)
-        if policy is None:
-            fail("Nothing is published yet, so nothing is claimed.", "`troth publish` publishes the policy.")
         yield ClaimDesk(store, policy)
     except (AccountabilityError, ClaimError, RecordError, PolicyError) as error:
         fail(str(error))

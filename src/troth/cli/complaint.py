@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from troth.cli.recipient import day
-from troth.cli.record import opened_store
+from troth.cli.record import opened_store, published_in
 from troth.cli.terminal import Format, configured, fail, out
 
 if TYPE_CHECKING:
@@ -139,17 +139,14 @@ def opened_desk(store: Store | None = None) -> Iterator[ComplaintDesk]:
     from troth.people.keys import load_index_key
     from troth.policy.problems import PolicyError
     from troth.record.errors import RecordError
-    from troth.record.published import published_policy
     from troth.store import StoreError
 
     if store is None:
         with opened_store() as opened, opened_desk(opened) as desk:
             yield desk
         return
+    policy = published_in(store, "there is nothing to complain about")
     try:
-        policy = published_policy(store)
-        if policy is None:
-            fail("Nothing is published yet, so there is nothing to complain about.", "`troth publish` publishes it.")
         yield ComplaintDesk(store, policy, load_index_key(store, configured().keys))
     except (AccountabilityError, PeopleError, RecordError, PolicyError, StoreError) as error:
         fail(str(error))

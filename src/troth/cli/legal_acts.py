@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -15,7 +12,7 @@ from troth.cli.legal import Id, legal, opened_desk
 from troth.cli.opening import read_who
 from troth.cli.recipient import day
 from troth.cli.staff import As, Key, signer_of
-from troth.cli.terminal import fail, moment, out
+from troth.cli.terminal import date_of, fail, moment, out, sha256_of_paper
 
 if TYPE_CHECKING:
     from troth.accountability.legal.desk import LegalDesk, Signer
@@ -70,13 +67,13 @@ def receive(
 
     whos = [read_who(one, "--who") for one in who or ()]
     scope = Scope(
-        data=tuple(dict.fromkeys(data)), products=tuple(dict.fromkeys(product or ())), since=_date(since, "--since"),
-        until=_date(until, "--until"), persons=0, everybody=everybody,
+        data=tuple(dict.fromkeys(data)), products=tuple(dict.fromkeys(product or ())), since=date_of(since, "--since"),
+        until=date_of(until, "--until"), persons=0, everybody=everybody,
     )  # fmt: skip
     said = Received(
-        authority=authority, process=cast("Process", process), basis=basis, document=_sha256(document),
-        purpose=purpose, scope=scope, reference=reference, deadline=_date(deadline, "--deadline"),
-        ends=_date(ends, "--ends"), gag=_gag(gag, gag_basis),
+        authority=authority, process=cast("Process", process), basis=basis, document=sha256_of_paper(document),
+        purpose=purpose, scope=scope, reference=reference, deadline=date_of(deadline, "--deadline"),
+        ends=date_of(ends, "--ends"), gag=_gag(gag, gag_basis),
     )  # fmt: skip
     _act(lambda desk, signer: desk.receive(signer, said, whos), as_, key)
 
@@ -113,8 +110,8 @@ def narrow(
             for name, value in (
                 ("data", tuple(dict.fromkeys(data or ()))),
                 ("products", tuple(dict.fromkeys(product or ()))),
-                ("since", _date(since, "--since")),
-                ("until", _date(until, "--until")),
+                ("since", date_of(since, "--since")),
+                ("until", date_of(until, "--until")),
             )
             if value
         }
@@ -186,7 +183,7 @@ def decide(
 
     if outcome not in OUTCOMES:
         fail(f"'{outcome}' is no outcome.", f"There are: {', '.join(OUTCOMES)}.")
-    paper = _sha256(document) if document else None
+    paper = sha256_of_paper(document) if document else None
     _do(id, Decided(outcome=outcome, document=paper), as_, key)
 
 
@@ -204,7 +201,7 @@ def gag(
     from troth.accountability.legal.facts import Gagged
 
     told = "lifted" if open_ended else until
-    paper = _sha256(document) if document else None
+    paper = sha256_of_paper(document) if document else None
     _do(id, Gagged(gag=_gag(told, basis), document=paper), as_, key)
 
 
@@ -269,17 +266,3 @@ def _gag(until: str | None, basis: str | None) -> Gag | None:
     if basis is None:
         fail("A gag names the law that it rests on.", "Say it with --gag-basis, or --basis of `troth legal gag`.")
     return Gag(until=None if until == "lifted" else moment(until, "--gag"), basis=basis)
-
-
-def _date(text: str | None, option: str) -> datetime | None:
-    return None if text is None else moment(text, option)
-
-
-def _sha256(document: str) -> str:
-    """The SHA-256 of a paper: of a file, or as it was given. The paper itself is kept nowhere here."""
-    if re.fullmatch(r"[0-9a-f]{64}", document):
-        return document
-    try:
-        return hashlib.sha256(Path(document).read_bytes()).hexdigest()
-    except OSError as error:
-        fail(f"{document} cannot be read: {error.strerror}.", "Name the file of the paper, or its SHA-256.")

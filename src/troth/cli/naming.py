@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from troth.cli.recipient import Id, recipient
-from troth.cli.registering import Staff, Until, date_of, moment_of, register
+from troth.cli.registering import Staff, Until, moment_of, register
+from troth.cli.terminal import date_of
 
 if TYPE_CHECKING:
     from troth.conditions import RecipientStanding

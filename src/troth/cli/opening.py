@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from troth.cli.record import opened_log, opened_store
+from troth.cli.record import opened_log, opened_store, published_in
 from troth.cli.terminal import configured, fail
 
 if TYPE_CHECKING:
@@ -67,13 +67,10 @@ def _vault_in(store: Store, begin: bool) -> Iterator[Vault]:
     from troth.people import PeopleError
     from troth.policy.problems import PolicyError
     from troth.record.errors import RecordError
-    from troth.record.published import published_policy
     from troth.vault import VaultError
 
+    policy = published_in(store, "there are no choices")
     try:
-        policy = published_policy(store)
-        if policy is None:
-            fail("Nothing is published yet, so there are no choices.", "`troth publish` publishes the policy.")
         yield vault_in(store, policy, begin=begin)
     except (PeopleError, RecordError, PolicyError, VaultError) as error:
         fail(str(error))

@@ -45,6 +45,21 @@ def opened_store(*, create: bool = False) -> Iterator[Store]:
         fail(str(error))
 
 
+def published_in(store: Store, so: str) -> Policy:
+    """The published policy of a store; ends with an error if there is none, and `so` says what that means."""
+    from troth.policy.problems import PolicyError
+    from troth.record.errors import RecordError
+    from troth.record.published import published_policy
+
+    try:
+        policy = published_policy(store)
+    except (RecordError, PolicyError) as error:
+        fail(str(error))
+    if policy is None:
+        fail(f"Nothing is published yet, so {so}.", "`troth publish` publishes the policy.")
+    return policy
+
+
 @contextmanager
 def opened_log(*, create: bool = False) -> Iterator[Log]:
     """The configured log with its keys; with `create`, an empty store and a first key are made."""

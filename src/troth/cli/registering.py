@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
-import re
 from collections.abc import Callable, Collection
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
 from troth.cli.recipient import Id, day, policy_of, recipient
 from troth.cli.record import opened_log
-from troth.cli.terminal import fail, moment, out
+from troth.cli.terminal import date_of, fail, moment, out, sha256_of_paper
 
 if TYPE_CHECKING:
     from troth.conditions import RecipientStanding
@@ -96,7 +93,7 @@ def contract(
     """
     from troth.conditions.facts import Contract as Terms
 
-    starts, paper = moment_of(begins, "--from"), _sha256(document)
+    starts, paper = moment_of(begins, "--from"), _paper(document)
     ends, signing = date_of(until, "--until"), date_of(signed, "--signed")
 
     def make(one: RecipientStanding | None, policy: Policy) -> Said:
@@ -121,7 +118,7 @@ def sign(id: Id, contract: Contract, on: On = None, document: Paper = None, staf
     """Say that a proposed contract was signed."""
     from troth.conditions.facts import Signed
 
-    said = Signed(contract=contract, on=moment_of(on, "--on"), document=_sha256(document))
+    said = Signed(contract=contract, on=moment_of(on, "--on"), document=_paper(document))
     register(id, lambda one, policy: said, staff)
 
 
@@ -162,7 +159,7 @@ def confirm(
     from troth.conditions.facts import Returned
 
     how: Literal["returned", "deleted"] = "deleted" if deleted else "returned"
-    said = Returned(contract=contract, on=moment_of(on, "--on"), how=how, document=_sha256(document))
+    said = Returned(contract=contract, on=moment_of(on, "--on"), how=how, document=_paper(document))
     register(id, lambda one, policy: said, staff)
 
 
@@ -188,7 +185,7 @@ def transfer(
     allowed = {one: one for one in get_args(TransferBasis)}
     if basis not in allowed:
         fail(f"'{basis}' is not what a transfer can rest on.{_near(basis, allowed)}", f"Allowed: {', '.join(allowed)}.")
-    starts, ends, paper = moment_of(begins, "--from"), date_of(until, "--until"), _sha256(document)
+    starts, ends, paper = moment_of(begins, "--from"), date_of(until, "--until"), _paper(document)
 
     def make(one: RecipientStanding | None, policy: Policy) -> Said:
         new = name or _next("t", one.transfers if one is not None else ())
@@ -279,18 +276,8 @@ def moment_of(text: str | None, option: str) -> datetime:
     return moment(text, option).replace(microsecond=0) if text is None else moment(text, option)
 
 
-def date_of(text: str | None, option: str) -> datetime | None:
-    return None if text is None else moment(text, option)
-
-
-def _sha256(document: str | None) -> str | None:
-    """The SHA-256 of a paper: of a file, or as it was given. The paper itself is kept nowhere here."""
-    if document is None or re.fullmatch(r"[0-9a-f]{64}", document):
-        return document
-    try:
-        return hashlib.sha256(Path(document).read_bytes()).hexdigest()
-    except OSError as error:
-        fail(f"{document} cannot be read: {error.strerror}.", "Name the file of the paper, or its SHA-256.")
+def _paper(document: str | None) -> str | None:
+    return None if document is None else sha256_of_paper(document)
 
 
 def _next(letter: str, there: Collection[str]) -> str:

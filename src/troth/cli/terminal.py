@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -68,3 +70,18 @@ def moment(text: str | None, option: str) -> datetime:
         return read_moment(text)
     except ValueError:
         fail(f"{option} '{text}' is no time.", "Write a date (2016-01-15) or a time with zone (2016-01-15T09:00:00Z).")
+
+
+def date_of(text: str | None, option: str) -> datetime | None:
+    """The time that an option gives, None without the option."""
+    return None if text is None else moment(text, option)
+
+
+def sha256_of_paper(document: str) -> str:
+    """The SHA-256 of a paper: of a file, or as it was given. The paper itself is kept nowhere here."""
+    if re.fullmatch(r"[0-9a-f]{64}", document):
+        return document
+    try:
+        return hashlib.sha256(Path(document).read_bytes()).hexdigest()
+    except OSError as error:
+        fail(f"{document} cannot be read: {error.strerror}.", "Name the file of the paper, or its SHA-256.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,7 +17,7 @@ from troth.cli.opening import vault_in
 from troth.cli.recipient import day, policy_of
 from troth.cli.record import opened_log, opened_store
 from troth.cli.staff import As, Key, signer_of
-from troth.cli.terminal import Format, fail, moment, out
+from troth.cli.terminal import Format, fail, moment, out, sha256_of_paper
 
 if TYPE_CHECKING:
     from troth.accountability.transfer.facts import TransferStanding
@@ -52,7 +50,7 @@ def plan(
 
     said = Planned(
         successor=successor, effective=moment(effective, "--effective"), days=days, purpose=purpose,
-        document=_sha256(document),
+        document=sha256_of_paper(document),
     )  # fmt: skip
     with _changing() as (log, transfers):
         signer = signer_of(log.store, as_, key)
@@ -209,13 +207,3 @@ def _show(one: TransferStanding, now: datetime) -> None:
             out.print(f"  {label}: {value}")
     for made in one.archives:
         out.print(f"  handed over: {made.persons} persons by {made.disclosure}, manifest {made.manifest}")
-
-
-def _sha256(document: str) -> str:
-    """The SHA-256 of a paper: of a file, or as it was given. The paper itself is kept nowhere here."""
-    if re.fullmatch(r"[0-9a-f]{64}", document):
-        return document
-    try:
-        return hashlib.sha256(Path(document).read_bytes()).hexdigest()
-    except OSError as error:
-        fail(f"{document} cannot be read: {error.strerror}.", "Name the file of the paper, or its SHA-256.")

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from troth.cli.opening import vault_in
-from troth.cli.record import opened_log
+from troth.cli.record import opened_log, published_in
 from troth.cli.terminal import configured, fail, out
 
 _STYLES = {"passed": "green", "failed": "bold red", "unknown": "yellow"}
@@ -30,7 +30,6 @@ def verify(
     """
     from troth.accountability.verifying.run import TESTS, Place, run
     from troth.policy.problems import nearest
-    from troth.record.published import published_policy
 
     for name in names or ():
         if name not in TESTS:
@@ -39,9 +38,7 @@ def verify(
                 f"There is no test '{name}'.", f"Did you mean '{near}'?" if near else f"There are: {', '.join(TESTS)}."
             )
     with opened_log() as log:
-        policy = published_policy(log.store)
-        if policy is None:
-            fail("Nothing is published yet, so nothing is promised.", "`troth publish` publishes the policy.")
+        policy = published_in(log.store, "nothing is promised")
         vault = vault_in(log.store, policy, begin=True)
         found = run(Place(log, policy, vault, declared_ports(*(port or ()))), names or None)
         log.sign()

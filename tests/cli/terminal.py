@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
+import pytest
 from typer.testing import CliRunner
 
 from troth.cli import app
 from troth.cli import terminal as consoles
+from troth.cli.settings import KEYS
 
 WIDTH, HEIGHT = 120, 50
 
@@ -26,3 +31,34 @@ def troth(*arguments: str) -> tuple[int, str, str]:
             one._width, one._height = width, height
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stdout, result.stderr
+
+
+def lines(*arguments: str) -> str:
+    """The standard output of a command that does what it is told."""
+    code, out, err = troth(*arguments)
+    assert code == 0, err
+    return out
+
+
+def refusal(*arguments: str) -> str:
+    """The error of a command whose input cannot be understood; it says nothing else."""
+    code, out, err = troth(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    return err
+
+
+def settle(place: Path, patched: pytest.MonkeyPatch) -> None:
+    """Work in a place, with its configuration alone."""
+    patched.chdir(place)
+    for key in KEYS:
+        patched.delenv(f"TROTH_{key.upper()}", raising=False)
+
+
+def copied(made: Path, tmp_path: Path, patched: pytest.MonkeyPatch, width: int = WIDTH) -> Path:
+    """Work in a copy of a place, in a terminal that is so wide."""
+    place = tmp_path / "place"
+    shutil.copytree(made, place)
+    settle(place, patched)
+    patched.setattr(consoles.out, "_width", width)
+    return place

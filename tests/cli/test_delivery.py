@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
-from terminal import troth
+from terminal import copied, lines, refusal, troth
 
-from troth.cli import terminal
-from troth.cli.settings import KEYS, flagship
+from troth.cli.settings import flagship
 from troth.gates.delivery.queue import Queue
 from troth.people import open_people
 from troth.policy.history import Policy
@@ -21,44 +19,9 @@ URL = "https://hooks.cards.example/troth"
 ACK = "whpk_" + "A" * 43 + "="
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A place with a published policy, to be copied."""
-    place = tmp_path_factory.mktemp("published")
-    shutil.copytree(flagship(), place / "policy")
-    (place / "troth.toml").write_text('policy = "policy"\nlog = "acme.example/log"\n')
-    with pytest.MonkeyPatch.context() as patched:
-        settle(place, patched)
-        lines("publish")
-    return place
-
-
 @pytest.fixture(autouse=True)
 def place(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    place = tmp_path / "place"
-    shutil.copytree(published, place)
-    settle(place, monkeypatch)
-    monkeypatch.setattr(terminal.out, "_width", 160)
-    return place
-
-
-def settle(place: Path, patched: pytest.MonkeyPatch) -> None:
-    patched.chdir(place)
-    for key in KEYS:
-        patched.delenv(f"TROTH_{key.upper()}", raising=False)
-
-
-def lines(*arguments: str) -> str:
-    code, out, err = troth(*arguments)
-    assert code == 0, err
-    return out
-
-
-def refusal(*arguments: str) -> str:
-    code, out, err = troth(*arguments)
-    assert (code, out) == (2, "")
-    assert err.startswith("error: ")
-    return err
+    return copied(published, tmp_path, monkeypatch, 160)
 
 
 def endpoint() -> dict:

@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from terminal import troth
+from terminal import copied, lines, settle, troth
 
-from troth.cli import terminal
-from troth.cli.settings import KEYS, flagship
 from troth.conditions import Conditions
 from troth.decision.point import DecisionPoint
 from troth.gates.collect import Collecting, Submission
@@ -30,14 +28,11 @@ ANN = Identifier("email", "ann@example.org")
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A place in which something of Ann was disclosed to the group and to the marketing agency, to be copied."""
-    place = tmp_path_factory.mktemp("disclosed")
-    shutil.copytree(flagship(), place / "policy")
-    (place / "troth.toml").write_text('policy = "policy"\nlog = "acme.example/log"\n')
+    place = shutil.copytree(published, tmp_path_factory.mktemp("disclosed"), dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patched:
         settle(place, patched)
-        lines("publish")
         lines("recipient", "propose", "marketing-agency", "--staff", "mary")
         terms = ("--data", "contact.email", "--for", "marketing.own", "--signed", "2017-01-20", "--safeguard", "tls")
         lines("recipient", "contract", "marketing-agency", *terms, "--staff", "mary")
@@ -54,11 +49,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def place(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    place = tmp_path / "place"
-    shutil.copytree(shared, place)
-    settle(place, monkeypatch)
-    monkeypatch.setattr(terminal.out, "_width", 200)
-    return place
+    return copied(shared, tmp_path, monkeypatch, 200)
 
 
 @contextmanager
@@ -71,18 +62,6 @@ def gates(place: Path) -> Iterator[tuple[Vault, Sharing]]:
         index = ChoiceIndex(people, point, limit=3600)
         yield vault, Sharing(vault, point, index, Conditions(store, policy), queue=Queue(store, people))
         index.close()
-
-
-def settle(place: Path, patched: pytest.MonkeyPatch) -> None:
-    patched.chdir(place)
-    for key in KEYS:
-        patched.delenv(f"TROTH_{key.upper()}", raising=False)
-
-
-def lines(*arguments: str) -> str:
-    code, out, err = troth(*arguments)
-    assert code == 0, err + out
-    return out
 
 
 def test_disclosures_are_listed_and_shown() -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from terminal import troth
+from terminal import copied, troth
 
 from troth.accountability.verifying.results import Found, Results
-from troth.cli import app, terminal
+from troth.cli import app
 from troth.cli.opening import opened_vault
 from troth.cli.record import opened_store
-from troth.cli.settings import KEYS, flagship
 from troth.conditions import Register
 from troth.conditions.facts import Contract, Profile
 
@@ -23,18 +21,12 @@ NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place with a published policy."""
-    shutil.copytree(flagship(), tmp_path / "policy")
-    (tmp_path / "troth.toml").write_text('policy = "policy"\nlog = "acme.example/log"\n')
-    monkeypatch.chdir(tmp_path)
-    for key in KEYS:
-        monkeypatch.delenv(f"TROTH_{key.upper()}", raising=False)
-    monkeypatch.setattr(terminal.out, "_width", 200)
-    assert troth("publish")[0] == 0
+    place = copied(published, tmp_path, monkeypatch, 200)
     with opened_vault(write=True):
         pass
-    return tmp_path
+    return place
 
 
 def test_nothing_is_due(place: Path) -> None:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyrage
 import pytest
-from terminal import troth
+from terminal import copied, lines, refusal, troth
 
 from troth.accountability.answers import make_conditions
-from troth.cli import terminal
 from troth.cli.opening import opened_vault
-from troth.cli.settings import KEYS, flagship
 from troth.decision.point import DecisionPoint
 from troth.gates.collect import Collecting, Submission
 from troth.gates.share.share import Sharing
@@ -27,32 +24,14 @@ DAY = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(flagship(), tmp_path / "policy")
-    (tmp_path / "troth.toml").write_text('policy = "policy"\nlog = "acme.example/log"\n')
-    monkeypatch.chdir(tmp_path)
-    for key in KEYS:
-        monkeypatch.delenv(f"TROTH_{key.upper()}", raising=False)
-    monkeypatch.setattr(terminal.out, "_width", 160)
-    lines("publish")
+def place(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    place = copied(published, tmp_path, monkeypatch, 160)
     lines("recipient", "propose", FIRM)
     lines(
         "recipient", "contract", FIRM, "--data", "contact.email", "--for", "marketing.own", "--signed", DAY, "--from",
         DAY,
     )  # fmt: skip
-    return tmp_path
-
-
-def lines(*arguments: str) -> str:
-    code, out, err = troth(*arguments)
-    assert code == 0, err
-    return out
-
-
-def refusal(*arguments: str) -> str:
-    code, out, err = troth(*arguments)
-    assert (code, out) == (2, "")
-    return err
+    return place
 
 
 def shared(*names: str) -> str:

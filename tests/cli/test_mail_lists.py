@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
-from terminal import troth
+from terminal import copied, troth
 
-from troth.cli import terminal
-from troth.cli.settings import KEYS, flagship
 from troth.gates.mail.credentials import Credentials
 from troth.store import open_store
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(flagship(), tmp_path / "policy")
-    (tmp_path / "troth.toml").write_text('policy = "policy"\nlog = "acme.example/log"\n')
-    monkeypatch.chdir(tmp_path)
-    for key in KEYS:
-        monkeypatch.delenv(f"TROTH_{key.upper()}", raising=False)
-    monkeypatch.setattr(terminal.out, "_width", 160)
-    assert troth("publish")[0] == 0
-    return tmp_path
+def place(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return copied(published, tmp_path, monkeypatch, 160)
 
 
 def test_the_streams_there_are(place: Path) -> None:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from terminal import troth
+from terminal import copied, lines, refusal, troth
 
-from troth.cli import terminal
-from troth.cli.settings import KEYS, flagship
 from troth.people.changes import HOWS as HOWS_KEPT
 from troth.people.overview import HOWS, NEVER_MADE
 from troth.people.strictness import Model
@@ -21,44 +18,9 @@ ANN = "ann@example.org"
 ASK = ("decide", "use", "contact.email", "--for", "marketing.own", "--product", "gototraining")
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A place with a published policy, to be copied."""
-    place = tmp_path_factory.mktemp("published")
-    shutil.copytree(flagship(), place / "policy")
-    (place / "troth.toml").write_text('policy = "policy"\nlog = "acme.example/log"\n')
-    with pytest.MonkeyPatch.context() as patched:
-        settle(place, patched)
-        lines("publish")
-    return place
-
-
 @pytest.fixture(autouse=True)
 def place(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    place = tmp_path / "place"
-    shutil.copytree(published, place)
-    settle(place, monkeypatch)
-    monkeypatch.setattr(terminal.out, "_width", 120)  # however wide the terminal of the tests is
-    return place
-
-
-def settle(place: Path, patched: pytest.MonkeyPatch) -> None:
-    patched.chdir(place)
-    for key in KEYS:
-        patched.delenv(f"TROTH_{key.upper()}", raising=False)
-
-
-def lines(*arguments: str) -> str:
-    code, out, err = troth(*arguments)
-    assert code == 0, err
-    return out
-
-
-def refusal(*arguments: str) -> str:
-    code, out, err = troth(*arguments)
-    assert (code, out) == (2, "")
-    assert err.startswith("error: ")
-    return err
+    return copied(published, tmp_path, monkeypatch, 120)
 
 
 def choose(who: str, *choices: str) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
-from terminal import troth
+from terminal import copied, lines, troth
 from typer.testing import CliRunner
 
-from troth.cli import app, terminal
+from troth.cli import app
 from troth.cli.opening import opened_vault
-from troth.cli.settings import KEYS, flagship
 from troth.people import Identifier
 from troth.policy.values import read_period
 from troth.record.commitment import Opening, opens
@@ -24,37 +22,9 @@ from troth.vault import NewItem, Origin
 ANN = "ann.very.own@example.org"
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A place with a published policy, to be copied."""
-    place = tmp_path_factory.mktemp("published")
-    shutil.copytree(flagship(), place / "policy")
-    (place / "troth.toml").write_text('policy = "policy"\nlog = "acme.example/log"\n')
-    with pytest.MonkeyPatch.context() as patched:
-        settle(place, patched)
-        assert troth("publish")[0] == 0
-    return place
-
-
 @pytest.fixture(autouse=True)
 def place(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    place = tmp_path / "place"
-    shutil.copytree(published, place)
-    settle(place, monkeypatch)
-    monkeypatch.setattr(terminal.out, "_width", 120)
-    return place
-
-
-def settle(place: Path, patched: pytest.MonkeyPatch) -> None:
-    patched.chdir(place)
-    for key in KEYS:
-        patched.delenv(f"TROTH_{key.upper()}", raising=False)
-
-
-def lines(*arguments: str) -> str:
-    code, out, err = troth(*arguments)
-    assert code == 0, err
-    return out
+    return copied(published, tmp_path, monkeypatch, 120)
 
 
 def collect(address: str, keeps: str = "account + 24 months") -> str:

@@ -173,7 +173,7 @@ def show(id: Id) -> None:
             fail(str(error))
         lines = clerk.find(id)
     if content is None:
-        out.print(f"Nothing that waits is called '{id}'.")
+        out.print(f"Nothing that waits is called '{id}'. `troth mail queue list` has what does.")
         raise typer.Exit(1)
     for line in lines:
         when = f"next {line.next_at:%Y-%m-%d %H:%M} UTC"

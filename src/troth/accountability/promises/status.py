@@ -198,10 +198,10 @@ def _rests_on(version: Version, statement: Statement) -> tuple[tuple[str, ...], 
             tests = [OF_SAFEGUARDS.get(term, (term,)) for term in statement.by]
             names = tuple(dict.fromkeys(name for some in tests for name in some))
             return names, tuple(
-                f"{version.vocabulary.label('safeguard', term)} is tested." if term in OF_SAFEGUARDS
-                else f"Nothing here tests {version.vocabulary.label('safeguard', term).lower()}."
+                f"This is tested: {label}." if term in OF_SAFEGUARDS else f"Nothing here tests this: {label}."
                 for term in statement.by
-            )  # fmt: skip
+                for label in (version.vocabulary.label("safeguard", term),)
+            )
         case Choice():
             return ("record", "choices"), ("It is in force from the moment it is acknowledged, at every gate.",)
         case Claim():

@@ -161,7 +161,7 @@ class Following:
         with self._store.read() as connection:
             row = connection.execute(settling.ONE, {"of_id": id}).first()
         if row is None:
-            raise GateError("unknown-follow-up", f"There is nothing passed on under '{id[:100]}'.")
+            raise _unknown(id)
         return read_follow_up(tuple(row))
 
     def done(self, id: str, *, by: str) -> FollowUp:
@@ -172,7 +172,7 @@ class Following:
         def work(unit: Unit) -> FollowUp:
             rows = unit.rows(settling.ONE, {"of_id": id})
             if not rows:
-                raise GateError("unknown-follow-up", f"There is nothing passed on under '{id[:100]}'.")
+                raise _unknown(id)
             one = read_follow_up(rows[0])
             if one.state not in OPEN:
                 raise GateError("unknown-follow-up", f"'{id}' is {one.state}, and there is nothing left to be done.")
@@ -218,3 +218,8 @@ def list_follow_ups(
     statement = select(*COLUMNS).where(*wanted).order_by(follow_ups.c.created_at, follow_ups.c.id).limit(limit)
     with store.read() as connection:
         return [read_follow_up(tuple(row)) for row in connection.execute(statement)]
+
+
+def _unknown(id: str) -> GateError:
+    text = f"There is nothing passed on under '{id[:100]}'. `troth follow list` has what is."
+    return GateError("unknown-follow-up", text)

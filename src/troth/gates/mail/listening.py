@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from troth.gates.mail.loop import new_event_loop
 from troth.gates.mail.protocol import Gate, Limits
 from troth.gates.mail.relaying import Relay
 from troth.gates.mail.submission import Connection
@@ -200,7 +201,7 @@ class MailThread:
 
     def __init__(self, server: MailServer) -> None:
         self._server = server
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_event_loop()
         self._stop = asyncio.Event()
         self._ready = threading.Event()
         self._error: BaseException | None = None

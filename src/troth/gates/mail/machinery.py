@@ -1,8 +1,12 @@
-"""aiosmtpd's machinery for a connection, without what it does anew for each connection and each command."""
+"""aiosmtpd's machinery for a connection, without what it does anew for each connection and each command.
+
+TLS is begun by the event loop itself, so that uvloop, whose TLS is compiled, can be the loop.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Iterable
 
 from aiosmtpd.smtp import SMTP
@@ -21,6 +25,23 @@ class Machinery(SMTP):
     def __dir__(self) -> Iterable[str]:
         """The names of the commands: aiosmtpd looks for them, and for nothing else, among all names of a connection."""
         return self._names
+
+    async def _upgrade(self, context: ssl.SSLContext) -> None:
+        """Go over to TLS. All that was said before is forgotten (RFC 3207, section 4.2), even what was not yet read.
+
+        OSError, ssl.SSLError: it cannot be done.
+        """
+        self._reader._buffer.clear()  # type: ignore[attr-defined] # nothing is read between this and TLS
+        await self._writer.start_tls(context)
+        self.transport = self._writer.transport
+        self._reader._transport = self.transport  # type: ignore[attr-defined]
+        self._tls_protocol = self.transport  # which says that there is TLS
+        self._set_rset_state()  # type: ignore[no-untyped-call]
+        self.session = self._create_session()
+        self.session.peer = self.transport.get_extra_info("peername")
+        self.session.ssl = {"sslcontext": context}
+        self._tls_handshake_okay = True
+        self._reset_timeout()
 
     def _reset_timeout(self, duration: float | None = None) -> None:
         """Begin to wait for silence. The timer that runs stays, and when it ends too early it is set again."""

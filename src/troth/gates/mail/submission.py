@@ -14,6 +14,8 @@ import logging
 import ssl
 from typing import Any, cast
 
+from aiosmtpd.smtp import TLSSetupException
+
 from troth.gates.mail.addresses import read_path
 from troth.gates.mail.machinery import Machinery
 from troth.gates.mail.protocol import STRAY, STRAY_DATA, WHOLE, Gate, Limits, Stated, reply_to, too_large
@@ -65,7 +67,7 @@ class Connection(Machinery):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See SMTP: also called once TLS is there, and then all that was said before is forgotten."""
         if self._full:
-            assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of a socket
+            transport = cast("asyncio.Transport", transport)  # of a socket
             transport.write(b"421 4.3.2 Too many connections, try again later\r\n")
             transport.close()
             return
@@ -142,10 +144,20 @@ class Connection(Machinery):
 
     async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - as aiosmtpd calls it
         """STARTTLS (RFC 3207)."""
-        if self._tls_protocol or self._implicit:
+        if self._secure():
             await self.push("503 5.5.1 TLS is there already")
             return
-        await super().smtp_STARTTLS(arg)
+        if arg:
+            await self.push("501 5.5.4 Syntax: STARTTLS")
+            return
+        if self.tls_context is None:
+            await self.push("502 5.5.1 Not offered")
+            return
+        await self.push("220 2.0.0 Ready to start TLS")
+        try:
+            await self._upgrade(self.tls_context)
+        except (OSError, ssl.SSLError) as error:
+            raise TLSSetupException from error
 
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802 - as aiosmtpd calls it
         """AUTH (RFC 4954) with PLAIN (RFC 4616) or LOGIN."""

@@ -45,12 +45,12 @@ def test_the_list_shows_what_each_is_for_and_no_secret() -> None:
         "key",
         "create",
         "auditor",
-        *(part for name in ("action", "purpose", "data", "product") for part in (f"--{name}", "*")),
+        *(part for name in ("action", "purpose", "data", "product", "recipient") for part in (f"--{name}", "*")),
     )
     listed = troth("key", "list")[1]
     assert secret[-43:] not in listed
     assert re.search(r"newsletter +actions use; purposes marketing\.own; .* by mary +counts", listed)
-    assert re.search(r"auditor +actions \*; purposes \*; data \*; products \*", listed)
+    assert re.search(r"auditor +actions \*; purposes \*; data \*; products \*; recipients \*", listed)
 
 
 def test_rotating_and_revoking(place: Path) -> None:
@@ -82,6 +82,9 @@ def test_rotating_and_revoking(place: Path) -> None:
         ((*NEWSLETTER, "--statement", "registratio"), "Did you mean"),
         (("key", "create", "newsletter"), "Without --action the key may ask for nothing."),
         (NEWSLETTER[:-4], "Without --product the key may ask for nothing."),
+        ((*NEWSLETTER, "--action", "share"), "Without --recipient the key may share with nobody."),
+        ((*NEWSLETTER, "--action", "share", "--recipient", "card-procesor"), "Did you mean 'card-processor'?"),
+        ((*NEWSLETTER, "--recipient", "card-processor"), "so --recipient says nothing"),
         (("key", "create", "News", *NEWSLETTER[3:]), "'News' is no name for a key"),
         (("key", "rotate", "nobody"), "There is no key 'nobody'."),
         (("key", "revoke", "nobody"), "There is no key 'nobody'."),
@@ -102,6 +105,16 @@ def test_a_key_that_collects_needs_only_statements_and_products() -> None:
     assert code == 0, err
     code, _, err = troth("key", "create", "site", *NEWSLETTER[3:])
     assert (code, "There is a key 'site' already." in err) == (2, True)
+
+
+def test_a_key_that_shares_names_recipients_of_the_policy_or_of_the_register(place: Path) -> None:
+    asked = ("--action", "share", "--purpose", "*", "--data", "*", "--product", "*", "--recipient")
+    code, _, err = troth("key", "create", "shop", *asked, "card-processor")
+    assert (code, "recipients card-processor" in err) == (0, True)
+    assert "Did you mean" not in troth("key", "create", "court", *asked, "high-court")[2]
+    told = troth("recipient", "propose", "high-court", "--kind", "authority", "--name", "High Court", "--country", "US")
+    assert told[0] == 0, told
+    assert troth("key", "create", "court", *asked, "high-court")[0] == 0
 
 
 def test_without_a_store_it_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from troth.policy.history import Policy
 from troth.policy.vocabulary import Term, built_in
 from troth.record.kinds import read_entry
 from troth.store import open_store
+from troth.store.schema import service_keys
 
 NEWS = Scope(("use",), ("marketing.own",), ("contact",), ("gototraining",))
 QUESTION = {"action": "use", "data": "contact.email", "purpose": "marketing.own", "product": "gototraining"}
@@ -175,8 +176,28 @@ def test_a_scope_of_nothing_covers_nothing():
     words = built_in()
     assert Scope().refusal(words, **QUESTION) == "The key is not for the action 'use'. It is for no action at all."
     for dimension in DIMENSIONS:
-        assert Scope().lacks(words, dimension, "x") is not None
+        assert Scope(**{dimension: ()}).lacks(words, dimension, "x") is not None
         assert Scope(**{dimension: (ALL,)}).lacks(words, dimension, "x") is None
+
+
+def test_a_key_may_be_for_one_recipient():
+    words = built_in()
+    cards = Scope(("share", "use"), (ALL,), (ALL,), (ALL,), recipients=("card-processor",))
+    asked = QUESTION | {"action": "share", "recipient": "card-processor"}
+    assert cards.refusal(words, **asked) is None
+    for other in ("mail-firm", "processor", "card-processor.x", None):  # a kind is another name, too
+        said = cards.refusal(words, **asked | {"recipient": other})
+        assert said.endswith("It is for card-processor.")
+    assert cards.refusal(words, **QUESTION) is None, "to use data nobody receives it"
+
+
+def test_a_key_from_before_there_was_that_limit_is_for_every_recipient(keys):
+    key, secret = keys.create("shop", Scope(("share",), (ALL,), (ALL,), (ALL,)), by="mary")
+    before = service_keys.update().values(scope='{"actions":["share"],"purposes":["*"],"data":["*"],"products":["*"]}')
+    keys.store.write(lambda unit: unit.change(before, {}))
+    found = keys.find(secret)
+    assert found.scope == key.scope
+    assert found.allows(built_in(), **QUESTION | {"action": "share", "recipient": "card-processor"})
 
 
 def test_a_policys_own_terms_count_where_the_policy_hangs_them():
@@ -211,6 +232,8 @@ def test_coverage_is_that_of_the_vocabulary(held, for_, data, purpose):
         (Scope(products=("gototrainin",)), "is not a covered site or product of the policy. Did you mean"),
         (Scope(statements=("registratio",)), "is not a statement that collects of the policy. Did you mean"),
         (Scope(data=("contact", "xyzzy")), "'xyzzy' is not a data term of the policy."),
+        (Scope(recipients=("card-procesor",)), "nor one that is registered. Did you mean 'card-processor'?"),
+        (Scope(recipients=("processor",)), "'processor' is not a recipient of the policy, nor one that is registered."),
     ],
 )
 def test_a_scope_that_is_misspelt_is_told_the_nearest(scope, says):
@@ -221,3 +244,4 @@ def test_a_scope_that_is_misspelt_is_told_the_nearest(scope, says):
 def test_a_scope_in_the_words_of_the_policy_passes():
     check_scope(NEWS, FLAGSHIP)
     check_scope(Scope((ALL,), (ALL,), (ALL,), (ALL,), (ALL,)), FLAGSHIP)
+    check_scope(Scope(recipients=("card-processor", "court")), FLAGSHIP, ["court"])

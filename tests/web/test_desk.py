@@ -175,7 +175,7 @@ def test_only_this_machine_or_a_key_for_it_sees_it(desk: Desk, key) -> None:
     "less",
     [
         {"actions": ("use",)}, {"purposes": ("service",)}, {"data": ("contact",)}, {"products": ("gotomeeting",)},
-        {"actions": ()}, {"data": ()},
+        {"actions": ()}, {"data": ()}, {"recipients": ("card-processor",)},
     ],
 )  # fmt: skip
 def test_a_key_for_less_does_not_open_it(desk: Desk, key, less) -> None:

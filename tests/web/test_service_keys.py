@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from keyed import EVERYTHING, FLAGSHIP, NEWS, SEARCHED, bearer, opened, served
+from msgspec.structs import replace
 from running import question
 
 from troth.gates.services import ServiceKeys
@@ -211,6 +212,15 @@ def test_a_key_asks_for_what_it_is_for_and_nothing_else(client, keys, other, say
     assert says in response.text
     _, everything = keys.create("auditor", EVERYTHING, by="mary")
     assert ask(client, everything, subject="auditor", **other).status_code == 200
+
+
+def test_a_key_for_one_recipient_asks_about_that_one_only(client, keys):
+    _, secret = keys.create("shop", replace(EVERYTHING, recipients=("card-processor",)), by="mary")
+    asked = {"action": "share", "data": "payment.card", "purpose": "service.payment", "product": None}
+    assert ask(client, secret, subject="shop", **asked, recipient="card-processor").status_code == 200
+    for other in ("mail-firm", "processor", None):
+        response = ask(client, secret, subject="shop", **asked, recipient=other)
+        assert (response.status_code, "It is for card-processor." in response.text) == (403, True)
 
 
 def test_one_question_that_a_key_does_not_cover_spoils_no_other(client, keys):

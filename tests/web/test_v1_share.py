@@ -8,6 +8,7 @@ import httpx
 import pytest
 from choosing import ANN, Choosing, choosing
 from keyed import bearer
+from msgspec import structs
 
 from troth.conditions.facts import Contract, Profile, Terminated
 from troth.conditions.register import Register
@@ -161,6 +162,44 @@ def test_a_key_is_for_sharing_and_sees_its_own_only(served: Choosing, client: ht
     hooked = client.post("/v1/share", json=ASKED, headers=shop)
     values = client.post(hooked.headers["location"], json={"batch": 1}, headers=shop)
     assert (values.status_code, values.json()["error"]) == (403, "other-channel")
+
+
+def test_a_key_for_one_recipient_shares_with_no_other(
+    served: Choosing, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(served)
+    keys = ServiceKeys(served.people.store)
+    scope = Scope(("share",), ("*",), ("*",), ("*",))
+    everybodys = keys.create("shop", scope, by="m")[1]
+    asked = ASKED | {"channel": "answer"}
+    served.app.callers.refresh()
+    before = client.post("/v1/share", json=asked, headers=bearer(everybodys)).headers["location"]
+    keys.revoke("shop")
+    served.clock.now += timedelta(minutes=1)
+    narrow = bearer(keys.create("shop", structs.replace(scope, recipients=("mail-firm",)), by="m")[1])
+    sharing = served.app.sharing
+    monkeypatch.setattr(sharing._deciding, "decide", lambda *asked: pytest.fail("something was decided"))
+    refused = client.post("/v1/share", json=asked, headers=narrow)
+    assert (refused.status_code, refused.json()["error"], refused.json()["field"]) == (403, "scope", "recipients")
+    assert refused.json()["message"] == "The key is not for the recipient 'card-processor'. It is for mail-firm."
+    kept, _ = sharing.register().list()
+    assert (kept.state, kept.service, kept.recipient, kept.persons) == ("refused", "shop", "card-processor", 0)
+    assert kept.why == refused.json()["message"]
+    # what the same service shared by a wider key before opens no more
+    assert client.get(before, headers=narrow).status_code == 403
+    assert client.post(before, json={"batch": 1}, headers=narrow).json()["error"] == "scope"
+    # of whom nobody knows, nothing is kept
+    assert client.post("/v1/share", json=asked | {"recipient": "x"}, headers=narrow).status_code == 403
+    assert len(sharing.register().list()) == 2
+
+
+def test_a_key_shares_with_the_recipient_that_it_is_for(served: Choosing, client: httpx.Client) -> None:
+    prepare(served)
+    scope = Scope(("share",), ("*",), ("*",), ("*",), recipients=("card-processor",))
+    key = bearer(ServiceKeys(served.people.store).create("shop", scope, by="m")[1])
+    answer = client.post("/v1/share", json=ASKED, headers=key)
+    assert answer.status_code == 200, answer.text
+    assert client.get(answer.headers["location"], headers=key).json()["recipient"] == "card-processor"
 
 
 def test_jobs_go_on_while_the_server_runs(served: Choosing) -> None:

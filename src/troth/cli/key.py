@@ -47,6 +47,7 @@ def create(
     data: Annotated[list[str] | None, typer.Option("--data", help="A data term, and all below it")] = None,
     product: Annotated[list[str] | None, typer.Option("--product", help="A covered site or product")] = None,
     statement: Annotated[list[str] | None, typer.Option("--statement", help="A statement to collect under")] = None,
+    recipient: Annotated[list[str] | None, typer.Option("--recipient", help="A recipient to share with, by id")] = None,
     staff: Staff = None,
 ) -> None:
     """Make a key for a service and print its secret, which is shown this once.
@@ -54,13 +55,16 @@ def create(
     Each option may be repeated; '*' means all. What is not named, the service may not ask for. Example:
     troth key create newsletter --action use --purpose marketing.own --data contact.email --product '*'
     """
+    from troth.conditions import Register
     from troth.gates.scope import Scope, ScopeError, check_scope
 
-    scope = Scope(*(tuple(dict.fromkeys(one or ())) for one in (action, purpose, data, product, statement)))
+    named = (action, purpose, data, product, statement, recipient)
+    scope = Scope(*(tuple(dict.fromkeys(one or ())) for one in named))
     _check_use(scope)
     with _changing() as keys:
         try:
-            check_scope(scope, _policy(keys.store))
+            policy = _policy(keys.store)
+            check_scope(scope, policy, Register(keys.store, policy).standing())
         except ScopeError as error:
             fail(str(error))
         made, secret = keys.create(name, scope, by=staff or getpass.getuser())
@@ -118,12 +122,22 @@ def _policy(store: Store) -> Policy:
 
 def _check_use(scope: Scope) -> None:
     """End with an error when a key could ask for nothing."""
+    from troth.decision.question import GIVING
+    from troth.gates.scope import ALL
+
     if not scope.actions:
         fail("Without --action the key may ask for nothing.", "Name actions, such as --action use, or --action '*'.")
     collects = bool(scope.statements) and scope.actions == ("collect",)
     for option, names in (("--purpose", scope.purposes), ("--data", scope.data), ("--product", scope.products)):
         if not names and (option == "--product" or not collects):
             fail(f"Without {option} the key may ask for nothing.", f"Name what it is for, or say {option} '*' for all.")
+    if not scope.recipients and {ALL, *GIVING} & set(scope.actions):
+        fail(
+            "Without --recipient the key may share with nobody.",
+            "Name recipients by their ids (`troth recipient list` has them), or say --recipient '*' for all.",
+        )
+    if scope.recipients and not {ALL, *GIVING} & set(scope.actions):
+        fail("The key gives nothing to anybody, so --recipient says nothing.", "Add --action share, or leave it out.")
 
 
 def _show(secret: str, told: str) -> None:

@@ -1,8 +1,9 @@
-"""What a service may ask for: the actions, purposes, data, products and statements that its key is for.
+"""What a service may ask for: the actions, purposes, data, products, statements and recipients that its key is for.
 
 A scope only narrows. Whatever a key is for, the policy still has to allow it; and what a question leaves out is asked
 of everything, so that only a key for everything covers it. Terms cover one another by the vocabulary: a key for
-`contact` is one for `contact.email`, and not the other way round.
+`contact` is one for `contact.email`, and not the other way round. Recipients are those with just these ids: what kind
+one is may change, and a key does not widen by that.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
-from troth.decision.question import Known
+from troth.decision.question import GIVING, Known
 from troth.policy.history import Policy
 from troth.policy.problems import nearest
 from troth.policy.vocabulary import ACTIONS, Vocabulary
@@ -25,6 +26,7 @@ DIMENSIONS: Mapping[str, tuple[str, str, str | None]] = {
     "data": ("data term", "a data term", "data"),
     "products": ("product", "a covered site or product", None),
     "statements": ("statement", "a statement that collects", None),
+    "recipients": ("recipient", "a recipient", None),
 }
 
 
@@ -33,13 +35,18 @@ class ScopeError(ValueError):
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """What a key is for. In each dimension `()` is nothing and `("*",)` everything; otherwise the names count."""
+    """What a key is for. In each dimension `()` is nothing and `("*",)` everything; otherwise the names count.
+
+    `recipients` limits actions that give data to somebody, and no others. A key from before there was this limit has
+    none, and so is one for all of them.
+    """
 
     actions: tuple[str, ...] = ()
     purposes: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     products: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = (ALL,)
 
     def lacks(self, vocabulary: Vocabulary, dimension: str, wanted: str | None) -> str | None:
         """Why the scope does not cover what is asked in one dimension, as a sentence about the key; None if it does.
@@ -59,16 +66,29 @@ class Scope(msgspec.Struct, frozen=True):
         return f"The key is not for the {one} '{wanted[:100]}'. {held}"
 
     def refusal(
-        self, vocabulary: Vocabulary, *, action: str, data: str, purpose: str | None, product: str | None
+        self,
+        vocabulary: Vocabulary,
+        *,
+        action: str,
+        data: str,
+        purpose: str | None,
+        product: str | None,
+        recipient: str | None = None,
     ) -> str | None:
         """Why the scope does not cover a question, as a sentence; None if it covers it. See `lacks`."""
         asked = {"actions": action, "purposes": purpose, "data": data, "products": product}
+        if action in GIVING:
+            asked["recipients"] = recipient
         return next((why for name, wanted in asked.items() if (why := self.lacks(vocabulary, name, wanted))), None)
 
 
-def check_scope(scope: Scope, policy: Policy) -> None:
-    """Raise ScopeError for the first name that no version of the policy knows, with the nearest one that it does."""
+def check_scope(scope: Scope, policy: Policy, registered: Iterable[str] = ()) -> None:
+    """Raise ScopeError for the first name that no version of the policy knows, with the nearest one that it does.
+
+    `registered` are the recipients of the register, which count as well as those that the policy declares.
+    """
     known = Known(policy)
+    recipients = dict.fromkeys(one.id for version in policy.versions for one in version.recipients)
     collects = dict.fromkeys(statement.id for version in policy.versions for statement in version.collects)
     words: dict[str, Collection[str]] = {
         "actions": ACTIONS,
@@ -76,6 +96,7 @@ def check_scope(scope: Scope, policy: Policy) -> None:
         "data": known.data,
         "products": known.product,
         "statements": collects,
+        "recipients": [*recipients, *registered],
     }
     for dimension, allowed in words.items():
         _check(dimension, getattr(scope, dimension), allowed)
@@ -86,4 +107,5 @@ def _check(dimension: str, names: Iterable[str], allowed: Collection[str]) -> No
         if name != ALL and name not in allowed:
             near = nearest(name, list(allowed))
             hint = f" Did you mean '{near}'?" if near else ""
-            raise ScopeError(f"'{name}' is not {DIMENSIONS[dimension][1]} of the policy.{hint}")
+            where = "of the policy, nor one that is registered" if dimension == "recipients" else "of the policy"
+            raise ScopeError(f"'{name}' is not {DIMENSIONS[dimension][1]} {where}.{hint}")

@@ -80,10 +80,20 @@ class ServiceKey(msgspec.Struct, frozen=True):
     revoked_at: datetime | None = None
 
     def allows(
-        self, vocabulary: Vocabulary, *, action: str, data: str, purpose: str | None, product: str | None
+        self,
+        vocabulary: Vocabulary,
+        *,
+        action: str,
+        data: str,
+        purpose: str | None,
+        product: str | None,
+        recipient: str | None = None,
     ) -> bool:
         """Whether the scope covers a question; `Scope.refusal` says why not."""
-        return self.scope.refusal(vocabulary, action=action, data=data, purpose=purpose, product=product) is None
+        why = self.scope.refusal(
+            vocabulary, action=action, data=data, purpose=purpose, product=product, recipient=recipient
+        )
+        return why is None
 
 
 class ServiceKeys:

@@ -28,6 +28,7 @@ def permit(caller: ServiceKey, request: Request, point: DecisionPoint, now: date
             data=request.resource.type,
             purpose=None if of_action is UNSET else of_action.purpose,
             product=None if context is UNSET else context.product,
+            recipient=None if context is UNSET else context.recipient,
         )
     except CallerRefusedError as refused:
         raise Refused(refused.status, refused.text, *refused.headers) from None
@@ -42,10 +43,12 @@ def cover(
     data: str,
     purpose: str | None,
     product: str | None,
+    recipient: str | None = None,
 ) -> None:
     """Raise CallerRefusedError (403) unless the key covers a question, by the vocabulary that is in force now."""
     words = vocabulary_now(policy, now)
-    must_cover(caller.scope.refusal(words, action=action, data=data, purpose=purpose, product=product))
+    asked = {"action": action, "data": data, "purpose": purpose, "product": product, "recipient": recipient}
+    must_cover(caller.scope.refusal(words, **asked))
 
 
 def vocabulary_now(policy: Policy, now: datetime | None) -> Vocabulary:

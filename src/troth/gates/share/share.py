@@ -106,6 +106,18 @@ class Sharing:
             return self._told(self._begin(begun, asked, ids))
         return self._told(self._at_once(wanted, whos, asked))
 
+    def refuse(self, wanted: Wanted, why: str) -> None:
+        """Keep that a caller asked for what it may not ask for, as a disclosure that was refused.
+
+        Nothing is decided by it, and nothing about anybody is read. A recipient that nobody knows is nothing to keep.
+        """
+        version = self._point.policy.in_force(self._vault.store.clock())
+        if version is None:
+            return
+        if version.recipient(wanted.recipient) or wanted.recipient in self._conditions.register.standing():
+            refused = self._begun(wanted, version, state="refused", why=why)
+            self._vault.store.write(lambda unit: begin(unit, refused, None, None))
+
     def resume(self, limit: int = SLICE) -> int:
         """Go on with the jobs until about `limit` persons had their turn; how much was done, 0 when nothing is left.
 

@@ -11,7 +11,7 @@ from troth.web.headers import Scope
 from troth.web.hosts import is_here
 from troth.web.services import Callers, must_cover
 
-ASKED = {"actions": "share", "purposes": None, "data": None, "products": None}
+ASKED = {"actions": "share", "purposes": None, "data": None, "products": None, "recipients": None}
 
 
 async def admit(callers: Callers, scope: Scope, vocabulary: Vocabulary) -> None:

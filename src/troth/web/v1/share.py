@@ -37,6 +37,7 @@ class Share:
         key = await desk.caller(request)
         body = await _read(request, MEMBERS)
         wanted = self._wanted(body, key)
+        await self._check_key(key, wanted)
         if ("persons" in body) == ("segment" in body):
             raise BadRequestError("Give `persons` or a `segment`, one of the two.", field="persons")
         whos: Any
@@ -76,9 +77,6 @@ class Share:
             raise BadRequestError("`purpose` says what the data is shared for.", field="purpose")
         data = texts_of(body, "data")
         check_known(desk, purpose, data, product)
-        desk.check_scope(key, actions="share", purposes=purpose, products=product)
-        for term in data:
-            desk.check_scope(key, data=term)
         channel, format = text_of(body, "channel") or "webhook", text_of(body, "format") or "json"
         for name, value, known in (("channel", channel, CHANNELS), ("format", format, FORMATS)):
             if value not in known:
@@ -92,8 +90,25 @@ class Share:
             consideration=text_of(body, "consideration"), identified=identified,
         )  # fmt: skip
 
+    async def _check_key(self, key: ServiceKey | None, wanted: Wanted) -> None:
+        """Hold what is wanted against the key of a service, before anything is decided or read. BadRequestError: 403.
+
+        That it was asked for is kept, as what a gate refuses is.
+        """
+        desk = self._desk
+        try:
+            desk.check_scope(key, actions="share", purposes=wanted.purpose, products=wanted.product)
+            for term in wanted.data:
+                desk.check_scope(key, data=term)
+            desk.check_scope(key, recipients=wanted.recipient)
+        except BadRequestError as refusal:
+            await asyncio.to_thread(desk.sharing.refuse, wanted, refusal.text)
+            raise
+
     async def _of_caller(self, request: Request[Any, Any, Any]) -> Shared:
-        """The disclosure of a path. BadRequestError (404): there is none, or another service asked for it."""
+        """The disclosure of a path. BadRequestError: there is none that this service asked for (404), or its key is
+        not for that recipient by now (403).
+        """
         key = await self._desk.caller(request)
         self._desk.check_scope(key, actions="share")
         id = request.path_params["disclosure"]
@@ -101,6 +116,7 @@ class Share:
         if one is None or one.service != (key.name if key else ANYBODY):
             text = f"There is no disclosure '{id[:100]}' that you asked for."
             raise BadRequestError(text, status=404, code="unknown-disclosure")
+        self._desk.check_scope(key, recipients=one.recipient)
         shared = await asyncio.to_thread(self._desk.sharing.look, id)
         assert shared is not None  # noqa: S101 - no disclosure is ever taken away
         return shared

@@ -1,6 +1,6 @@
 """What every test can count on: named components, a browser, both databases, Hypothesis set for where it runs.
 
-A test marked `browser`, `postgres`, `java`, `node`, `swaks` or `gpg` needs a program that is not a Python package.
+A test marked with one of the `COMPONENTS`, such as `browser`, needs a program that is not a Python package.
 Where it is missing the test is skipped, and the end of the run says so; with TROTH_REQUIRE_ALL=1 it fails instead, and
 so does any other skip, because there nothing may be left out.
 """
@@ -38,15 +38,29 @@ def find_postfix() -> str | None:
     return None
 
 
-# Marker: how the component is found, and the Debian package that brings it (scripts/system-packages installs them).
+def find_nodemailer() -> str | None:
+    """Return the folder in which `import` finds nodemailer; None without it, or without Node.js."""
+    folder = Path(__file__).parents[1] / ".venv/node/node_modules"
+    return str(folder) if shutil.which("node") and (folder / "nodemailer/package.json").exists() else None
+
+
+def find_phpmailer() -> str | None:
+    """Return the file that loads Debian's PHPMailer; None without it, or without PHP."""
+    loader = Path("/usr/share/php/libphp-phpmailer/autoload.php")
+    return str(loader) if shutil.which("php") and loader.exists() else None
+
+
+# Marker: how the component is found, and the package that brings it (scripts/system-packages installs them).
 COMPONENTS: dict[str, tuple[Callable[[], str | None], str]] = {
-    "browser": (lambda: shutil.which("chromium"), "chromium"),
-    "postgres": (find_initdb, "postgresql"),
-    "java": (lambda: shutil.which("java"), "default-jre-headless"),
-    "node": (lambda: shutil.which("node"), "nodejs"),
-    "swaks": (lambda: shutil.which("swaks"), "swaks"),
-    "postfix": (find_postfix, "postfix"),
-    "gpg": (lambda: shutil.which("gpg-agent") and shutil.which("gpg"), "gnupg"),
+    "browser": (lambda: shutil.which("chromium"), "Debian package chromium"),
+    "postgres": (find_initdb, "Debian package postgresql"),
+    "java": (lambda: shutil.which("java"), "Debian package default-jre-headless"),
+    "node": (lambda: shutil.which("node"), "Debian package nodejs"),
+    "nodemailer": (find_nodemailer, "npm package nodemailer, by scripts/system-packages"),
+    "phpmailer": (find_phpmailer, "Debian packages php-cli and libphp-phpmailer"),
+    "swaks": (lambda: shutil.which("swaks"), "Debian package swaks"),
+    "postfix": (find_postfix, "Debian package postfix"),
+    "gpg": (lambda: shutil.which("gpg-agent") and shutil.which("gpg"), "Debian package gnupg"),
 }
 
 # Continuous integration asks the same questions every time, and never fails because a machine is slow.
@@ -76,7 +90,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose component is missing; fail it where nothing may be left out."""
     for marker, (find, package) in COMPONENTS.items():
         if item.get_closest_marker(marker) and find() is None:
-            reason = f"{LEFT_OUT}{marker} (Debian package {package})"
+            reason = f"{LEFT_OUT}{marker} ({package})"
             if REQUIRE_ALL:
                 pytest.fail(reason, pytrace=False)
             pytest.skip(reason)

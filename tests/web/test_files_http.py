@@ -152,6 +152,7 @@ def test_the_recipient_fetches_its_file(at: Served) -> None:
     assert len(at.entries("file-fetched")) == 1
     again = at.get(path)
     assert (again.status_code, again.json()["error"]) == (410, "used")
+    assert set(again.json()) == {"error", "message", "field", "statement", "sentence"}, "as everything below /v1"
     assert again.headers["cache-control"] == "no-store"
 
 

@@ -361,8 +361,8 @@ def test_the_description_is_one(client: httpx.Client) -> None:
     described = client.get("/v1/openapi.json").json()
     assert described["openapi"] == "3.1.0"
     assert set(described["paths"]) == {
-        "/v1/acknowledgements", "/v1/collect/{statement}", "/v1/collect/{statement}.gif", "/v1/mail/check",
-        "/v1/mail/returns", "/v1/share",
+        "/v1/acknowledgements", "/v1/collect/{statement}", "/v1/collect/{statement}.gif", "/v1/files/{token}",
+        "/v1/files/{token}/manifest", "/v1/mail/check", "/v1/mail/returns", "/v1/share",
         "/v1/share/{disclosure}", "/v1/use", "/v1/why/{statement}",
     }  # fmt: skip
 

@@ -8,6 +8,12 @@ import pytest
 import schemathesis
 from choosing import choosing
 from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from test_files_http import FIRM, OTHER, serving
 
 from troth.web.v1.openapi import openapi
 
@@ -40,6 +46,39 @@ def test_no_request_of_the_description_is_a_failure_of_ours(served, tmp_path: Pa
 
         check()
     assert tried > 3 * COUNT
+
+
+OF_FILES = [response_schema_conformance, content_type_conformance, status_code_conformance]
+
+
+def test_what_is_answered_about_files_is_what_the_description_says(tmp_path: Path) -> None:
+    """With the link to a file and with others; by its recipient, another one, and nobody."""
+    with serving(tmp_path) as at:
+        _, link = at.made()
+        schema = schemathesis.openapi.from_dict(openapi()).include(path_regex="^/v1/files/")
+        schema.config.base_url = at.url
+        statuses: dict[str, set[int]] = {}
+        for result in schema.get_all_operations():
+            operation = result.ok()
+
+            @hypothesis.given(
+                case=operation.as_strategy(), real=st.booleans(), who=st.sampled_from([None, FIRM, FIRM, OTHER])
+            )
+            @hypothesis.settings(max_examples=COUNT, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+            def check(case, real, who) -> None:
+                if real:
+                    case.path_parameters["token"] = link.rpartition("/")[2]
+                headers = {} if who is None else {"Authorization": f"Bearer {at.secrets[who]}"}
+                answer = case.call(headers=headers)
+                statuses.setdefault(case.operation.label, set()).add(answer.status_code)
+                case.validate_response(answer, checks=OF_FILES)
+
+            check()
+        assert {401, 404} <= statuses["GET /v1/files/{token}/manifest"]
+        # the first whole fetch uses the link up, in whichever order they come
+        assert {401, 404, 410} <= statuses["GET /v1/files/{token}"]
+        assert {200, 206, 416} & statuses["GET /v1/files/{token}"]
+        assert {401, 404} <= statuses["HEAD /v1/files/{token}"]
 
 
 VALUES = st.recursive(

@@ -22,8 +22,8 @@ from troth.web.routing import Method, route
 from troth.web.services import CallerRefusedError
 from troth.web.v1.acknowledgements import MOST as MOST_ACKNOWLEDGEMENT
 from troth.web.v1.acknowledgements import Acknowledgements
-from troth.web.v1.bodies import MOST_BYTES, MOST_LINE_BYTES, BadRequestError
-from troth.web.v1.collect import BEACON, Collect, bad, refused
+from troth.web.v1.bodies import MOST_BYTES, MOST_LINE_BYTES, BadRequestError, bad
+from troth.web.v1.collect import BEACON, Collect, refused
 from troth.web.v1.desk import GateDesk, answer
 from troth.web.v1.mail import MOST_RETURNED, MailDoor
 from troth.web.v1.openapi import openapi

@@ -35,6 +35,11 @@ class BadRequestError(ValueError):
         super().__init__(text)
 
 
+def bad(problem: BadRequestError) -> dict[str, object]:
+    """What is answered to a request that cannot be read, in the shape of a refusal of a gate."""
+    return {"error": problem.code, "message": problem.text, "field": problem.field, "statement": None, "sentence": ""}
+
+
 class Sent(msgspec.Struct, frozen=True):
     """A submission as it was sent, before anything of it is believed. `back` is where a plain form wants to go."""
 

@@ -27,6 +27,7 @@ from troth.web.v1.bodies import (
     LINES,
     BadRequestError,
     Sent,
+    bad,
     content_type,
     read_lines,
     read_sent,
@@ -156,11 +157,6 @@ def refused(problem: GateError) -> dict[str, object]:
         "statement": problem.statement,
         "sentence": problem.sentence,
     }
-
-
-def bad(problem: BadRequestError) -> dict[str, object]:
-    """A request that cannot be read, in the same shape."""
-    return {"error": problem.code, "message": problem.text, "field": problem.field, "statement": None, "sentence": ""}
 
 
 def _done(collected: Collected, sent: Sent, *, browser: bool = False) -> Response[bytes]:

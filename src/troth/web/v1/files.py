@@ -25,6 +25,7 @@ from troth.gates.share.files.showing import Showing
 from troth.people import PeopleError
 from troth.store import StoreError
 from troth.web.headers import DATA_HEADERS, Header, Receive, Scope, Send, security_headers
+from troth.web.v1.bodies import BadRequestError, bad
 
 MANIFEST = "/manifest"
 CHALLENGE: Header = (b"www-authenticate", b'Bearer realm="troth-files"')
@@ -62,8 +63,8 @@ class FileRoutes:
         try:
             await self._answer(scope, receive, send)
         except _AnswerError as refusal:
-            body = {"error": refusal.code, "message": refusal.text}
-            await _send(scope, send, refusal.status, msgspec.json.encode(body), *refusal.headers)
+            body = msgspec.json.encode(bad(BadRequestError(refusal.text, code=refusal.code)))
+            await _send(scope, send, refusal.status, body, *refusal.headers)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in ("GET", "HEAD"):

@@ -9,6 +9,7 @@ from troth import __version__
 from troth.gates.use import MOST_DATA, MOST_PERSONS
 from troth.web.v1.bodies import LINES
 from troth.web.v1.openapi_delivery import delivery_paths
+from troth.web.v1.openapi_files import SCHEMES, file_paths
 from troth.web.v1.openapi_mail import mail_paths
 from troth.web.v1.openapi_share import share_paths
 
@@ -183,6 +184,7 @@ def openapi() -> dict[str, Any]:
             **share_paths(
                 _failures("400", "401", "403", "413", "415", "422", "503"), _failures("401", "403", "404", "503")
             ),
+            **file_paths(ERROR),
             **mail_paths(_failures("400", "401", "403", "404", "413", "415", "422", "503")),
             "/v1/why/{statement}": {
                 "parameters": [statement],
@@ -199,7 +201,7 @@ def openapi() -> dict[str, Any]:
                 },
             },
         },
-        "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+        "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}, **SCHEMES}},
     }
 
 

@@ -41,7 +41,7 @@ def test_no_request_of_the_description_is_a_failure_of_ours(served, tmp_path: Pa
             answer = case.call()
             tried += 1
             assert answer.status_code < 500, answer.text
-            if answer.status_code >= 400:
+            if answer.status_code >= 400 and case.method.upper() != "HEAD":
                 assert set(answer.json()) == {"error", "message", "field", "statement", "sentence"}, answer.text
 
         check()

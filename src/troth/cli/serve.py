@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -176,7 +176,7 @@ def _serve(
                 deliver_to_loopback=configuration.deliver_to_loopback,
                 terms=terms_of(),
                 files=configuration.data / "files",
-                mail=MailPlace(configuration.streams, sink=sink),
+                mail=MailPlace(configuration.streams, sink=sink, kept=timedelta(days=configuration.mail_days)),
                 schedule=Schedule(declared_ports(*filter(None, [port])), SOON if demonstrate else FIRST),
             )
         except server.ServerError as error:

@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     relay: str
     streams: Mapping[str, object] | None
     lmtp: str | None
+    mail_days: int
     legal_ceiling: int
     legal_ahead: int
     legal_review: int
@@ -65,6 +66,7 @@ KEYS = {
     "relay": "Who takes mail from here: smtp://user:password@host:587, smtps://…, or a folder (`sink` in `data`).",
     "streams": "The streams of mail, each a table [streams.NAME] with its purpose, from and so on.",
     "lmtp": "Where a mail server of this machine hands over what comes back from mail, such as 127.0.0.1:8770.",
+    "mail_days": "For how many days it is remembered which mail went to whom.",
     "vault": "Where the keys of the vault are: `environment`, or the address of a transit key. Files without it.",
     "names": "Host names under which callers with a key reach the server on a network, separated by commas.",
     "deliver_to_loopback": "`true`: endpoints of recipients may be on this machine, over http, too. For examples.",
@@ -103,14 +105,14 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
             raise SettingsError(f"{source}: `{key}` is a text in quotes, and not empty.")
         return value
 
-    def number(key: str, default: int, most: int, what: str) -> int:
+    def number(key: str, default: int, most: int, what: str, least: int = 0) -> int:
         value, source = values.get(key, (default, ""))
         try:
             read = int(str(value))
         except ValueError:
             read = -1
-        if not 0 <= read <= most:
-            raise SettingsError(f"{source}: {what} is a number from 0 to {most}, not '{value}'.")
+        if not least <= read <= most:
+            raise SettingsError(f"{source}: {what} is a number from {least} to {most}, not '{value}'.")
         return read
 
     def switch(key: str) -> bool:
@@ -140,6 +142,7 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
         relay=_relay(text("relay", ""), directory) if "relay" in values else str(data / "sink"),
         streams=_streams(*values["streams"]) if "streams" in values else None,
         lmtp=text("lmtp", "") if "lmtp" in values else None,
+        mail_days=number("mail_days", 400, 36_500, "the number of days", least=7),
         legal_ceiling=number("legal_ceiling", 100, 1_000_000_000, "the ceiling"),
         legal_ahead=number("legal_ahead", 7, 365, "the number of days"),
         legal_review=number("legal_review", 7, 365, "the number of days"),

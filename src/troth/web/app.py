@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from troth.web.choices.app import ChoicePages
     from troth.web.choices.mail import Post
     from troth.web.complaints.place import Place as Complaints
-    from troth.web.mail.desk import MailPlace
+    from troth.web.mail.desk import MailDesk, MailPlace
     from troth.web.services import Callers
     from troth.web.v1.app import Gates
 
@@ -111,6 +111,11 @@ class WebApp:
     def tally(self) -> Tally | None:
         """What the gates decided and is not written down yet; None without a vault."""
         return None if self._gates is None else self._gates.desk.tally
+
+    @property
+    def mail(self) -> MailDesk | None:
+        """What is known of mail, and forgotten in time; None without a vault."""
+        return None if self._gates is None else self._gates.mail
 
     def close(self) -> None:
         """Stop following what people choose and which keys there are; decisions are refused from then on."""

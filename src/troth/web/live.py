@@ -137,7 +137,7 @@ class LiveApp:
 
         Agreements lapse, what may be kept no longer is deleted, the counts of minutes that are over are recorded,
         disclosures of many persons go on, recipients are told what follows people, and people what they are to be told.
-        Deadlines of complaints are watched.
+        Deadlines of complaints are watched, and which mail went to whom is forgotten in time.
         """
         if self._people is not None:
             self._people.lapse()
@@ -150,6 +150,7 @@ class LiveApp:
             self._tell_subscribers()
             self._make_files()
             self._tell()
+            self._forget_mail()
         self._watch_complaints()
         self._warn()
         latest = self._log.latest()
@@ -189,6 +190,15 @@ class LiveApp:
             self._app.teller.run()
         except Exception:
             log_.exception("People could not be told; it is tried again.")
+
+    def _forget_mail(self) -> None:
+        """Forget which mail went to whom, when its time is over. What fails is tried again."""
+        if self._app.mail is None:
+            return
+        try:
+            self._app.mail.forget()
+        except StoreError as error:
+            log_.warning("Which mail went to whom could not be forgotten yet; it is tried again: %s", error)
 
     def _warn(self) -> None:
         """Warn staff of claims that end before long. What fails is tried again, and keeps nothing waiting."""

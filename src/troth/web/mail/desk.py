@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from troth.decision.point import DecisionPoint
 from troth.gates.mail.deciding import Mailing
 from troth.gates.mail.queue import Queue
+from troth.gates.mail.remembering import KEPT, forget
 from troth.gates.mail.returns import Returns
 from troth.gates.mail.sink import Sink
 from troth.gates.mail.streams import read_streams
@@ -18,11 +20,15 @@ from troth.people import People
 
 
 class MailPlace(NamedTuple):
-    """What is configured of mail: the tables of the streams, where people reach the pages, the folder of the sink."""
+    """What is configured of mail: the tables of the streams, where people reach the pages, the folder of the sink.
+
+    `kept` is how long it is remembered which mail went to whom.
+    """
 
     streams: Mapping[str, object] | None = None
     site: str | None = None
     sink: Path | None = None
+    kept: timedelta = KEPT
 
 
 class MailDesk:
@@ -37,3 +43,8 @@ class MailDesk:
         self.suppression = Suppression(people)
         self.clerk = Clerk(Queue(people))
         self.sink = None if place.sink is None else Sink(place.sink)
+        self._kept = place.kept
+
+    def forget(self) -> int:
+        """Delete the lines about mail that are older than they are kept; how many. StoreUnavailableError."""
+        return forget(self.people.store, self._kept)

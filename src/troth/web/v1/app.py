@@ -41,6 +41,7 @@ class Gates:
 
     def __init__(self, desk: GateDesk, mail: MailDesk) -> None:
         self.desk = desk
+        self.mail = mail
         app: App = _litestar(desk, mail)  # type: ignore[assignment]
         self._app = secured(app, EMBEDDED_HEADERS)
 

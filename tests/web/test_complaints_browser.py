@@ -57,7 +57,6 @@ def test_a_complaint_goes_from_the_promise_to_the_body_and_back(chromium, tmp_pa
         page.goto(mine)
         assert "They are right." in page.locator("main").inner_text()
         page.goto(f"{here.url}/policy/s/sale")
-        page.reload()  # it may be kept for five minutes
         assert "Complaints about it: 1 open, 1 in all." in page.locator("main").inner_text()
 
 

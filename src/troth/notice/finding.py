@@ -43,6 +43,13 @@ def _score(asked: list[str], id: str, text: str) -> float:
     return score
 
 
+def ended(policy: Policy, at: datetime, address: str) -> bool:
+    """Whether an address is that of a claim which the policy made, and which is not current now."""
+    id = address.removeprefix("policy/s/")
+    known = {claim.id for version in policy.versions if version.effective <= at for claim in version.claims}
+    return id != address and id in known
+
+
 def gone(policy: Policy, at: datetime, address: str) -> tuple[tuple[str, str], ...]:
     """Where a promise that is not part of the notice now still stands: the versions that had it, latest first."""
     id = address.removeprefix("policy/s/")

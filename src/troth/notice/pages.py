@@ -85,8 +85,10 @@ def missing(policy: Policy, address: str, at: datetime, *, rooted: bool = False)
     version = policy.in_force(moment) or policy.versions[0]
     view = View(policy, version, moment, address, version.language, rooted=rooted)
     gone = finding.gone(policy, moment, address)
-    if gone:
-        text = "This promise is not part of the policy now. It stands in the versions that had it."
+    if gone or finding.ended(policy, moment, address):
+        text = "This promise is not part of the policy now." + (
+            " It stands in the versions that had it." if gone else ""
+        )
         values = _Missing(410, "No longer promised", text, "Where it stands", gone)
     else:
         text = "Nothing lies at this address."

@@ -1,4 +1,4 @@
-"""The public pages over HTTP: which page an address and its headers ask for, and how long it may be kept.
+"""The public pages over HTTP: which page an address and its headers ask for, and whether it is still the same.
 
 Nothing is rendered here: `troth.notice.pages` makes every byte.
 """
@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -17,7 +18,7 @@ from litestar import Litestar, Request, Response
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 
-from troth.notice import moments, pages
+from troth.notice import pages
 from troth.notice.pages import Page
 from troth.notice.view import Published, languages
 from troth.policy.history import Policy
@@ -26,7 +27,10 @@ from troth.web.negotiation import best_language, best_media_type
 Clock = Callable[[], datetime]
 Complained = Callable[[str], tuple[int, int] | None]
 _PROMISE = re.compile(r"(?:[^/]+/)?policy/s/([^/]+)")
-LONGEST = 300  # seconds that a page may be kept without asking again
+# A claim that is suspended takes its sentence with it at once, and nobody knows that beforehand. So a page may be kept,
+# and not be shown again before it was asked whether it is still the same: that is a 304, which is as good as free.
+ASKED_AGAIN = "public, no-cache"
+KEPT = "public, max-age=300, must-revalidate"  # the stylesheet and the picture, which say nothing
 READING = ("GET", "HEAD")
 ALLOW = "GET, HEAD, OPTIONS"
 
@@ -85,9 +89,9 @@ def respond(  # noqa: PLR0917
     if request.method not in READING:
         headers = {"Allow": ALLOW, "Cache-Control": "no-store"}
         return _response(pages.refused(policy, address, at, request.method), headers, request)
-    etag = '"' + hashlib.sha256(found.body).hexdigest()[:32] + '"'
+    etag = _etag(found.body)
     vary = [name for name, varies in (("Accept", address in NEGOTIATED), ("Accept-Language", len(known) > 1)) if varies]
-    headers = {"ETag": etag, "Cache-Control": _keep(policy, at)}
+    headers = {"ETag": etag, "Cache-Control": KEPT if address in pages.STATIC else ASKED_AGAIN}
     if vary:
         headers["Vary"] = ", ".join(vary)
     if wanted != address:
@@ -119,11 +123,10 @@ def _negotiated(address: str, request: Request[Any, Any, Any]) -> str | None:
     return None if media_type is None else address + FORMS[media_type]
 
 
-def _keep(policy: Policy, at: datetime) -> str:
-    """How long a page may be kept: never beyond the moment at which it changes by itself."""
-    change = moments.next_change(policy, at)
-    seconds = LONGEST if change is None else max(0, min(LONGEST, int((change - at).total_seconds())))
-    return f"public, max-age={seconds}, must-revalidate"
+@lru_cache(maxsize=1024)
+def _etag(body: bytes) -> str:
+    """The strong tag of a page, made once: pages are kept as they are made, and Python keeps the hash of bytes."""
+    return '"' + hashlib.sha256(body).hexdigest()[:32] + '"'
 
 
 def _matches(header: str | None, etag: str) -> bool:

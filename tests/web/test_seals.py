@@ -76,7 +76,8 @@ class Sealing:
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(app=self.live)  # type: ignore[arg-type]
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-                return await client.get(path, headers=headers)
+                named = {name.replace("_", "-"): value for name, value in headers.items()}
+                return await client.get(path, headers=named)
 
         with ThreadPoolExecutor(1) as pool:  # a loop of its own: the browser's has the thread of the test
             return pool.submit(asyncio.run, ask()).result()
@@ -106,7 +107,10 @@ def test_the_sentence_and_the_seal_appear_when_it_is_signed_and_are_gone_on_the_
     assert picture.headers["content-type"] == "image/svg+xml"
     assert "Checked 1 May 2016, 00:00 UTC" in picture.text
     sealing.clock.now += 100 * DAY
-    assert "not valid</strong>: ended" in sealing.get(f"/seals/{seal}").text
+    ended = sealing.get(f"/seals/{seal}").text
+    assert "not valid</strong>: ended" in ended
+    assert sentence not in ended
+    assert "This line shows it" not in ended
     assert "Checked" not in sealing.get(f"/seals/{seal}.svg").text
     assert sealing.live.look()
     assert not sealing.live.look()
@@ -144,6 +148,13 @@ def test_it_is_grey_on_other_sites_and_kept_by_nobody(sealing: Sealing) -> None:
     ):
         assert "Not valid on this site" in look(other)
         assert "Checked" not in look(other)
+    for site in ("cross-site", "same-site"):  # a page can keep the browser from saying which site it is, not from this
+        hidden = sealing.get(f"/seals/{seal}.svg", Sec_Fetch_Site=site).text
+        assert "Click to check it" in hidden
+        assert "Checked" not in hidden
+    told = {"Sec_Fetch_Site": "cross-site", "Referer": "https://gotomeeting.localhost/"}
+    assert "Checked" in sealing.get(f"/seals/{seal}.svg", **told).text
+    assert "Checked" in sealing.get(f"/seals/{seal}.svg", Sec_Fetch_Site="none").text  # by its address, or no browser
     for path in (f"/seals/{seal}", f"/seals/{seal}.svg"):
         headers = sealing.get(path).headers
         assert headers["cache-control"] == "no-store, max-age=0"
@@ -152,6 +163,7 @@ def test_it_is_grey_on_other_sites_and_kept_by_nobody(sealing: Sealing) -> None:
     embedded = sealing.get(f"/seals/{seal}.svg").headers
     assert embedded["cross-origin-resource-policy"] == "cross-origin"
     assert "sandbox" in embedded["content-security-policy"]
+    assert "frame-ancestors 'none'" in embedded["content-security-policy"]
     page = sealing.get(f"/seals/{seal}").headers
     assert "frame-ancestors 'none'" in page["content-security-policy"]
 

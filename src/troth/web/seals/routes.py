@@ -1,7 +1,9 @@
 """Seals over HTTP: `/seals/<id>.svg` is the picture, `/seals/<id>` the page that says whether it may stand somewhere.
 
 Nothing of it may be kept by anybody: both are made from the register at the moment they are asked for. The picture is
-for covered sites to embed; asked for by a page of another site, as far as browsers tell, it is grey and says so.
+for covered sites to embed; asked for by a page of another site, as far as browsers tell, it is grey and says so. A site
+can forbid its browser to say which site it is (`Referer`), and cannot forbid it to say that it is another than this one
+(`Sec-Fetch-Site`, W3C Fetch Metadata): then the picture is grey, too, and asks to be followed to its page.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ PREFIX = "/seals/"
 HERE = Path(__file__).parent
 _PATH = re.compile(r"/seals/(?P<id>[0-9a-f]{32})(?P<form>\.svg)?", re.ASCII)
 NO_STORE: Header = (b"cache-control", b"no-store, max-age=0")
+ELSEWHERE = ("cross-site", "same-site")
 # The picture may move by itself, and load and do nothing else.
 PICTURE_HEADERS: tuple[Header, ...] = (
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"),
     *(header for header in EMBEDDED_HEADERS if header[0] != b"content-security-policy"),
 )
 
@@ -107,11 +110,12 @@ class SealRoutes:
             return
         if match["form"]:
             own = urlsplit(self._stored.site or f"//{header(scope, b'host') or ''}").hostname
-            body, kind = self.picture(found, header(scope, b"referer"), own), "image/svg+xml"
+            elsewhere = header(scope, b"sec-fetch-site") in ELSEWHERE
+            body, kind = self.picture(found, header(scope, b"referer"), own, elsewhere), "image/svg+xml"
         else:
             body = self.page(found, match["id"], self._stored.address(scope), header(scope, b"accept-language"))
             kind = HTML
-        await send_body(scope, send, body, kind, [NO_STORE, (b"vary", b"referer, accept-language")])
+        await send_body(scope, send, body, kind, [NO_STORE, (b"vary", b"referer, sec-fetch-site, accept-language")])
 
     def find(self, id: str) -> Sealed | None:
         """The claim of which an id is the seal, as it stands now; None if it is of none. StoreError: not known now."""
@@ -132,13 +136,18 @@ class SealRoutes:
             return Sealed(stated[0], version, standing, state, carrying, sites, at, left if holds else 0.0)
         return None
 
-    def picture(self, found: Sealed, referer: str | None, own: str | None) -> bytes:
-        """The picture, for the page that embeds it as far as is known, which is None where it is not told."""
+    def picture(self, found: Sealed, referer: str | None, own: str | None, elsewhere: bool = False) -> bytes:
+        """The picture, for the page that embeds it as far as is known, which is None where it is not told.
+
+        `elsewhere`: the browser says that the page is of another site than `own`.
+        """
         valid, why = found.valid, found.why
         host = urlsplit(referer).hostname if referer else None
         allowed = {urlsplit(site.site).hostname for site in found.sites if site.site} | {own}
         if valid > 0 and host is not None and host not in allowed:
             valid, why = 0.0, "Not valid on this site"
+        elif valid > 0 and host is None and elsewhere:
+            valid, why = 0.0, "Click to check it"
         return draw(Picture(found.name, found.signing.draft.holder, found.at, valid, why))
 
     def page(self, found: Sealed, id: str, site: str, accept_language: str | None = None) -> bytes:

@@ -301,6 +301,7 @@ def test_with_the_store_away_nothing_is_decided(here: Mails, monkeypatch) -> Non
         raise StoreUnavailableError("away")
 
     monkeypatch.setattr(here.people.store, "read", away)
+    monkeypatch.setattr(here.people.store, "glance", away)
     with pytest.raises(StoreUnavailableError):
         here.mailing.verdicts(here.newsletter, [ANN])
     with pytest.raises(StoreUnavailableError):
@@ -425,13 +426,14 @@ def test_a_stream_as_it_is_configured() -> None:
     table = {
         "purpose": "marketing.own", "from": ["News.Example.org", "b.example."], "strict": True, "choice": "marketing",
         "address": "1 Street", "language": "de", "returns": "back.example.org", "product": "gotomeeting",
-        "data": "contact.email", "replies": True,
+        "data": "contact.email", "replies": True, "bounces": "desk@example.org",
     }  # fmt: skip
     assert set(table) == set(KEYS)
     (stream,) = read_streams({"news": table}, FLAGSHIP).values()
     assert stream == Stream(
         id="news", purpose="marketing.own", domains=("news.example.org", "b.example"), strict=True, choice="marketing",
         address="1 Street", language="de", returns="back.example.org", product="gotomeeting", replies=True,
+        bounces="desk@example.org",
     )  # fmt: skip
     assert read_streams({"x": {}}, FLAGSHIP)["x"].domains == ("logmein.example",)
     with pytest.raises(StreamError, match="small letters"):

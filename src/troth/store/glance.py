@@ -6,10 +6,11 @@ read as everywhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, Dialect, Select
+from sqlalchemy import Connection, Dialect, Engine, Select
 
 MOST, LONGEST = 1000, 100  # compiled statements that are kept, and values in the lists of each
 
@@ -68,6 +69,45 @@ class Statements:
         names = text.positiontup or []
         literals = {name: text.binds[name].effective_value for name in names if name not in place}
         return _Compiled(str(text), tuple(place.get(name, (name, None)) for name in names), literals)
+
+
+class Cursors:
+    """Cursors of SQLite, each on a connection of its own, kept for the next read. Safe to share between threads."""
+
+    def __init__(self, reading: Engine) -> None:
+        self._reading = reading
+        self._free: list[Any] = []
+        self._closed = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """A cursor in a transaction of its own. After a failure its connection is not used again."""
+        try:
+            cursor = self._free.pop()
+        except IndexError:
+            cursor = self._new()
+        try:
+            cursor.execute("BEGIN")
+            yield cursor
+            cursor.execute("COMMIT")
+        except BaseException:
+            cursor.connection.close()
+            raise
+        self._free.append(cursor)
+        if self._closed:
+            self.close()
+
+    def close(self) -> None:
+        """Close those that are free, and the others once they are."""
+        self._closed = True
+        while self._free:
+            self._free.pop().connection.close()
+
+    def _new(self) -> Any:
+        connection = self._reading.raw_connection()
+        cursor = connection.driver_connection.cursor()  # type: ignore[union-attr]
+        connection.detach()  # it takes no place among the connections that whole pages are read over
+        return cursor
 
 
 class QuickGlance:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 
 from troth.store.engine import BUSY, WRITER_CACHE, open_engine, read_url
 from troth.store.errors import MissingSchemaError, StoreError, StoreUnavailableError
-from troth.store.glance import Glance, QuickGlance, SlowGlance, Statements
+from troth.store.glance import Cursors, Glance, QuickGlance, SlowGlance, Statements
 from troth.store.revision import check_revision
 from troth.store.scrub import scrub
 from troth.store.transaction import PostgresTransaction, SqliteTransaction, Transaction
@@ -35,6 +35,7 @@ class Store:
         self._reading = reading
         self._raw: Any = None
         self._statements = Statements(reading.dialect)
+        self._cursors = Cursors(reading) if reading.dialect.name == "sqlite" else None
         self._writer = Writer(self._connect, writing.dialect, clock)
 
     def write(self, work: Work[T]) -> T:
@@ -51,24 +52,32 @@ class Store:
 
         StoreUnavailableError: none can be had now, or the database went away while it was being read.
         """
-        failures: Any = self._reading.dialect.dbapi
         try:
             with self._reading.connect() as connection, connection.begin():
                 yield connection
         except Exception as problem:
-            if isinstance(getattr(problem, "orig", problem), (failures.OperationalError, failures.InterfaceError)):
-                raise StoreUnavailableError(f"The database cannot be read now: {problem}") from problem
+            self._unavailable(problem)
             raise
 
     @contextmanager
     def glance(self) -> Iterator[Glance]:
         """The same with less work for each statement, for what is read for every message. Raises what `read` raises."""
-        with self.read() as connection:
-            if connection.dialect.name == "sqlite":
-                cursor = connection.connection.driver_connection.cursor()  # type: ignore[union-attr]
-                yield QuickGlance(cursor, self._statements)
-            else:
+        if self._cursors is None:
+            with self.read() as connection:
                 yield SlowGlance(connection)
+            return
+        try:
+            with self._cursors.transaction() as cursor:
+                yield QuickGlance(cursor, self._statements)
+        except Exception as problem:
+            self._unavailable(problem)
+            raise
+
+    def _unavailable(self, problem: Exception) -> None:
+        """Raise StoreUnavailableError if that is what a failure means."""
+        failures: Any = self._reading.dialect.dbapi
+        if isinstance(getattr(problem, "orig", problem), (failures.OperationalError, failures.InterfaceError)):
+            raise StoreUnavailableError(f"The database cannot be read now: {problem}") from problem
 
     def scrub(self, tables: Iterable[str], *, rewrite: bool | None = None) -> bool:
         """Take what was deleted from tables out of the files of the database; whether they were rewritten for that.
@@ -82,6 +91,8 @@ class Store:
         """Finish the units that wait, then close all connections."""
         self._writer.close()
         self._drop()
+        if self._cursors is not None:
+            self._cursors.close()
         self._writing.dispose()
         self._reading.dispose()
 

@@ -13,6 +13,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -46,7 +47,12 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def loopback(self) -> bool:
         """Whether only this machine reaches it."""
-        return ipaddress.ip_address(self.host).is_loopback
+        return _loopback(self.host)
+
+
+@lru_cache
+def _loopback(host: str) -> bool:
+    return ipaddress.ip_address(host).is_loopback  # it is asked for every connection
 
 
 def read_listener(text: str) -> Listener:

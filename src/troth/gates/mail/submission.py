@@ -12,6 +12,7 @@ import binascii
 import contextlib
 import logging
 import ssl
+from collections.abc import Iterable
 from typing import Any, cast
 
 from aiosmtpd.smtp import TLSSetupException
@@ -356,6 +357,10 @@ class Connection(Machinery):
 
 class _Handler:
     """aiosmtpd wants one; what it would be asked is answered by the connection."""
+
+    def __dir__(self) -> Iterable[str]:
+        """Nothing: aiosmtpd looks through it for each connection."""
+        return ()
 
 
 def _never(*_: object) -> Any:

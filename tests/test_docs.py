@@ -77,3 +77,9 @@ def test_links_lead_somewhere() -> None:
                 if anchor not in slugs:
                     broken.append(f"{page.relative_to(ROOT)}: {target}")
     assert broken == []
+
+
+def test_the_index_leads_to_every_page() -> None:
+    index = (ROOT / "docs/README.md").read_text("utf-8")
+    leads = {(ROOT / "docs" / link).resolve() for link in re.findall(r"\]\(([^)#:]+\.md)", index)}
+    assert {page for page in PAGES if page.is_relative_to(ROOT / "docs")} - leads == {ROOT / "docs/README.md"}

@@ -15,11 +15,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from troth.accountability.complaints.counting import counts_by_statement, on_time, statistics
+from troth.accountability.complaints.counting import counts_by_statement, on_time, requests_of_rights, statistics
 from troth.accountability.complaints.deadlines import due, missed
 from troth.accountability.complaints.desk import ComplaintDesk, Form
-from troth.accountability.complaints.entering import WHO
+from troth.accountability.complaints.entering import MAY, WHO, check, may_escalate
 from troth.accountability.complaints.facts import (
+    KINDS,
     Acknowledged,
     Added,
     Agreed,
@@ -29,15 +30,17 @@ from troth.accountability.complaints.facts import (
     Closed,
     Determined,
     Escalated,
+    Kind,
     Mediated,
     Remedied,
     Said,
     Settled,
     what_of,
 )
-from troth.accountability.complaints.standing import ENDED, WITH_BODY
+from troth.accountability.complaints.standing import ENDED, WITH_BODY, ComplaintStanding
 from troth.accountability.complaints.texts import Written, holds
 from troth.accountability.errors import AccountabilityError, CaseError, StaffError
+from troth.accountability.promises.status import Requested
 from troth.accountability.signing import sign
 from troth.accountability.verification import contradictions
 from troth.people import open_people
@@ -56,6 +59,9 @@ publisher: {name: Small Ltd, address: 1 Lane, email: privacy@small.example}
 covers: {shop: {name: Shop, site: "https://shop.example"}}
 recipients: {ombudsman: {name: The Ombudsman, kind: processor, country: US}}
 never: {sale: {says: We never sell your data., do: sell}}
+rights:
+  access: {says: Ask what we hold., within: 10 days}
+  erase: {says: Ask us to delete it.}
 answers:
   complaints: {says: We answer within 20 days., within: 20 days, then: recourse}
   recourse: {says: Then the ombudsman helps., then: ombudsman}
@@ -153,7 +159,7 @@ class Timelines(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.hall = Hall(Path(self.folder.name))
         self.ids: list[str] = []
-        self.send(False, True)
+        self.send("complaint", True)
 
     def teardown(self) -> None:
         assert contradictions(self.hall.store) == []
@@ -163,10 +169,11 @@ class Timelines(RuleBasedStateMachine):
         self.hall.store.close()
         self.folder.cleanup()
 
-    @rule(feedback=st.booleans(), agreed=st.booleans())
-    def send(self, feedback: bool, agreed: bool) -> None:
+    @rule(kind=st.sampled_from(KINDS), agreed=st.booleans())
+    def send(self, kind: Kind, agreed: bool) -> None:
         if len(self.ids) < 3:
-            self.ids.append(self.hall.send(kind="feedback" if feedback else "complaint", agreed=agreed)[0])
+            about = "access" if kind == "request" else "sale"
+            self.ids.append(self.hall.send(kind=kind, agreed=agreed, statement=about)[0])
 
     @rule(days=st.sampled_from((0.5, 1, 9, 10, 19.99, 20, 31, 200)))
     def wait(self, days: float) -> None:
@@ -242,20 +249,35 @@ class Timelines(RuleBasedStateMachine):
         failed = {(one.id, one.what) for one in missed(known, at, timedelta(days=10_000))}
         for one in known:
             # Said anew, not by the code: who complained waits twenty days for one of these.
-            if one.kind != "complaint":
+            if one.kind == "feedback":
                 continue
+            until = one.at + (20 if one.kind == "complaint" else 10) * DAY
             ends = [f.at for f in one.facts if f.what in ("answered", "settled", "escalated", "closed")]
-            waits = not ends and at >= one.at + 20 * DAY
-            assert waits == ((one.id, "answer") in late)
-            assert ((one.id, "answer") in failed) == (min(ends, default=at) >= one.at + 20 * DAY)
+            assert (not ends and at >= until) == ((one.id, "answer") in late)
+            assert ((one.id, "answer") in failed) == (min(ends, default=at) >= until)
         assert [one.late(at) for one in listed] == sorted((one.late(at) for one in listed), reverse=True)
-        recent = list(missed(known, at))
+        recent = list(missed((one for one in known if one.kind == "complaint"), at))
         assert on_time(self.hall.store).holds == (recent == [])
         open_ = sum(one.open and one.kind == "complaint" for one in known)
         assert counts_by_statement(self.hall.store, at).get("sale", None) is None or (
             counts_by_statement(self.hall.store, at)["sale"].open == open_
         )
-        assert sum(year.complaints + year.feedback for year in statistics(known, at)) == len(known)
+        assert sum(year.complaints + year.feedback + year.requests for year in statistics(known, at)) == len(known)
+
+    @invariant()
+    def no_right_is_called_kept_that_was_late(self) -> None:
+        if not hasattr(self, "hall"):
+            return
+        at = self.hall.clock()
+        asked = [one for one in self.hall.desk.standing().values() if one.kind == "request"]
+        ends = {one.id: [f.at for f in one.facts if f.what in ("answered", "settled", "closed")] for one in asked}
+        late = [one for one in asked if min(ends[one.id], default=at) >= one.at + 10 * DAY > at - timedelta(days=365)]
+        found = requests_of_rights(self.hall.store, at).get("access", Requested())
+        assert (found.state == "broken") == bool(late)
+        assert found.since == min((one.at + 10 * DAY for one in late), default=None)
+        answered = [one for one in asked if one.facts_of(Answered) and one.at + 375 * DAY > at]
+        assert found.state != "kept" or answered
+        assert found.ever or found.state == "not verified"
 
 
 TestTimelines = Timelines.TestCase
@@ -356,6 +378,120 @@ def test_a_step_that_was_slipped_into_the_tables_is_found(hall: Hall) -> None:
     found = " ".join(contradictions(hall.store))
     for said in ("signed by nobody", "there is no text", "done by no recourse body", "so 'determined' cannot be"):
         assert said in found, said
+
+
+STEPS: dict[str, tuple[Said, ...]] = {
+    "acknowledged": (),
+    "answered": (Answered(by="staff"),),
+    "settled": (Answered(by="staff"), Settled(by="person")),
+    "escalated": (Escalated(by="person", to="ombudsman", why="asked"),),
+    "mediated": (Escalated(by="person", to="ombudsman", why="asked"), Mediated(by="body")),
+    "appealed": (
+        Escalated(by="person", to="ombudsman", why="asked"), Determined(by="body", outcome="dismissed"),
+        Appealed(by="person"),
+    ),
+    "closed": (Closed(by="staff", why="silent"),),
+}  # fmt: skip
+
+
+def _stands(hall: Hall, *steps: Said) -> ComplaintStanding:
+    """A complaint that came in and was acknowledged, with more steps, each a day after the one before."""
+    one = hall.desk.find(hall.send()[0])
+    for said in steps:
+        last = one.facts[-1]
+        fact = msgspec.structs.replace(last, leaf=last.leaf + 1, at=last.at + DAY, said=said, what=what_of(said))
+        one = msgspec.structs.replace(one, facts=(*one.facts, fact))
+    return one
+
+
+@pytest.mark.parametrize("by", ["person", "staff", "body"])
+@pytest.mark.parametrize("state", list(STEPS))
+def test_only_a_determination_is_appealed(hall: Hall, state: str, by: str) -> None:
+    one = _stands(hall, *STEPS[state])
+    assert one.state == state
+    with pytest.raises(CaseError, match=f"The complaint is {state}, so 'appealed' cannot be now; it can while it is d"):
+        check(one, Appealed(by=by), one.facts[-1].at)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("by", ["person", "staff", "body"])
+def test_a_determination_is_appealed_within_thirty_days_and_once(hall: Hall, by: str) -> None:
+    determined = Determined(by="body", outcome="dismissed")
+    one = _stands(hall, Escalated(by="person", to="ombudsman", why="asked"), determined)
+    appeal = Appealed(by=by)  # type: ignore[arg-type]
+    at = one.facts[-1].at
+    check(one, appeal, at + 30 * DAY - timedelta(microseconds=1))
+    with pytest.raises(CaseError, match="within 30 days"):
+        check(one, appeal, at + 30 * DAY)
+    again = _stands(hall, Escalated(by="person", to="ombudsman", why="asked"), determined, appeal, determined)
+    with pytest.raises(CaseError, match="appealed once"):
+        check(again, appeal, again.facts[-1].at)
+    assert MAY[Appealed].keys() == {"person", "staff", "body"}
+
+
+def test_who_was_answered_goes_to_the_body_at_once_and_who_waits_only_when_it_is_late(hall: Hall) -> None:
+    passed_on = Escalated(by="person", to="ombudsman", why="asked")
+    waiting = _stands(hall)
+    at = waiting.facts[-1].at
+    assert not may_escalate(waiting, at + 20 * DAY - timedelta(microseconds=1))
+    with pytest.raises(CaseError, match="once there is an answer"):
+        check(waiting, passed_on, at)
+    assert may_escalate(waiting, at + 20 * DAY)
+    answered = _stands(hall, Answered(by="staff"))
+    assert answered.state == "answered"
+    assert may_escalate(answered, answered.facts[-1].at)
+    check(answered, passed_on, answered.facts[-1].at)
+    settled = _stands(hall, Answered(by="staff"), Settled(by="person"))
+    assert not may_escalate(settled, settled.facts[-1].at)
+    with pytest.raises(CaseError, match="The complaint is settled"):
+        check(settled, passed_on, settled.facts[-1].at)
+
+
+def test_a_request_goes_to_no_body_and_names_a_right(hall: Hall) -> None:
+    id, _ = hall.send(kind="request", statement="access")
+    hall.clock.now += 100 * DAY
+    one = hall.desk.find(id)
+    assert one.received.then is None
+    assert not may_escalate(one, hall.clock())
+    with pytest.raises(CaseError, match="This is a request, which no body settles"):
+        hall.desk.do(id, Escalated(by="troth", to="ombudsman", why="late"))
+    with pytest.raises(CaseError, match="The policy has: access, erase"):
+        hall.send(kind="request", statement="sale")
+
+
+def test_a_right_without_days_is_answered_within_a_month(hall: Hall) -> None:
+    id, _ = hall.send(kind="request", statement="erase")
+    assert hall.desk.find(id).received.answer_by == datetime(2016, 6, 1, tzinfo=UTC)
+
+
+def test_what_became_of_requests_is_told_in_counts_and_days(hall: Hall) -> None:
+    told = lambda right="access": requests_of_rights(hall.store, hall.clock()).get(right, Requested())  # noqa: E731
+    assert (told().state, told().sentence[:38]) == ("not verified", "Nobody has made such a request here ye")
+    first, _ = hall.send(kind="request", statement="access")
+    assert told().sentence == "1 request waits for an answer, and the time for it is not over."
+    hall.clock.now += 9 * DAY
+    hall.staff("desk", first, Answered(by="staff"))
+    assert told().state == "kept"
+    assert told().sentence.startswith("1 request was answered in the promised days in the last twelve months")
+    second, _ = hall.send(kind="request", statement="access")
+    third, _ = hall.send(kind="request", statement="access")
+    taken_back, _ = hall.send(kind="request", statement="erase")
+    hall.desk.do(taken_back, Closed(by="person", why="withdrawn"))
+    assert (told("erase").ever, told("erase").state) == (0, "not verified")
+    hall.clock.now += 10 * DAY
+    assert (told().state, told().since) == ("broken", START + 19 * DAY)
+    assert told().sentence == (
+        "2 requests of the last twelve months had no answer in the promised days, the first by 20 May 2016. "
+        "2 wait for an answer yet."
+    )
+    hall.staff("desk", second, Answered(by="staff"))
+    assert "1 waits for an answer yet. 1 was answered later, the last on 20 May 2016." in told().sentence
+    hall.clock.now += DAY
+    hall.staff("desk", third, Answered(by="staff"))
+    assert told().sentence.endswith("the first by 20 May 2016. 2 were answered later, the last on 21 May 2016.")
+    hall.clock.now = START + 19 * DAY + timedelta(days=365)
+    assert told().state == "not verified"
+    assert told().sentence == "No request in the last twelve months, so nothing shows whether it is kept."
+    assert on_time(hall.store).holds  # which is of complaints
 
 
 def test_a_letter_is_signed_for_and_waits_to_be_acknowledged(hall: Hall) -> None:

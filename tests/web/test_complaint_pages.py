@@ -81,7 +81,7 @@ def test_the_code_and_the_words_are_in_no_log_and_the_form_counts_once(here: Com
         ({"site": "nowhere"}, "covers no such site"),
         ({"way": "mail", "address": "no"}, "is no e-mail address"),
         ({"way": "mail", "address": ""}, "Give the e-mail address"),
-        ({"kind": "poem"}, "It is a complaint or feedback."),
+        ({"kind": "poem"}, "It is a complaint, a request or feedback."),
         ({"what": "x" * 20_001}, "20001 characters"),
     ],
 )

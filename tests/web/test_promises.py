@@ -70,7 +70,8 @@ def test_what_passed_is_kept_until_the_result_is_too_old(served: Served) -> None
     run(served.place, ["record", "entries", "registers", "choices"])
     assert served.state("sale") == ("kept", "Every test that it rests on has passed.")
     assert served.state("marketing")[0] == "kept"
-    assert served.state("access") == ("not verified", "Nothing tests it yet.")
+    nobody = "Nobody has made such a request here yet, so nothing shows whether it is kept."
+    assert served.state("access") == ("not verified", nobody)
     assert served.state("truste")[0] == "not verified"  # no officer signed for it here
     assert "no officer" in served.state("truste")[1]
     served.clock.now += FRESH + timedelta(seconds=1)

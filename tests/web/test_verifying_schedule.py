@@ -110,7 +110,7 @@ def test_a_served_app_begins_and_ends_it_and_without_a_schedule_none_is_done(tmp
 
         app._verifier.look = looked
         asyncio.run(life(app))
-        assert set(Results(served.log.store).latest()) == set(TESTS)
+        assert set(Results(served.log.store).latest()) >= set(TESTS)
         assert app._verifier._thread is not None
         app._verifier._thread.join(30)
         assert not app._verifier._thread.is_alive()

@@ -135,6 +135,7 @@ def opened_desk(store: Store | None = None) -> Iterator[ComplaintDesk]:
     """The desk of complaints of the configured store; ends with an error that names the remedy."""
     from troth.accountability.complaints.desk import ComplaintDesk
     from troth.accountability.errors import AccountabilityError
+    from troth.conditions.claims.following import as_claims_stand
     from troth.people.errors import PeopleError
     from troth.people.keys import load_index_key
     from troth.policy.problems import PolicyError
@@ -145,7 +146,7 @@ def opened_desk(store: Store | None = None) -> Iterator[ComplaintDesk]:
         with opened_store() as opened, opened_desk(opened) as desk:
             yield desk
         return
-    policy = published_in(store, "there is nothing to complain about")
+    policy = as_claims_stand(store, published_in(store, "there is nothing to complain about"))
     try:
         yield ComplaintDesk(store, policy, load_index_key(store, configured().keys))
     except (AccountabilityError, PeopleError, RecordError, PolicyError, StoreError) as error:

@@ -31,6 +31,9 @@ def receive(
     statement: Annotated[str | None, typer.Option("--statement", help="The promise that it is about")] = None,
     site: Annotated[str | None, typer.Option("--site", help="The covered site or product")] = None,
     address: Annotated[str | None, typer.Option("--address", help="The e-mail address to answer to")] = None,
+    request: Annotated[
+        bool, typer.Option("--request", help="They use the right that --statement names; it is no complaint")
+    ] = False,
     agreed: Annotated[
         bool, typer.Option("--agreed", help="They agree that the recourse body may read what they wrote")
     ] = False,
@@ -39,8 +42,8 @@ def receive(
     as_: As = None,
     key: Key = None,
 ) -> None:
-    """Take in a complaint that came by letter or telephone. It prints the code that whoever complained gets with the
-    acknowledgement.
+    """Take in a complaint, or a request of a right, that came by letter or telephone. It prints the code that whoever
+    wrote gets with the acknowledgement.
 
     Example: troth complaint receive --statement never-sell --text "You sold my address." --as dora
     """
@@ -50,7 +53,9 @@ def receive(
 
     said = _words(text, file)
     with opened_log() as log, opened_desk(log.store) as desk:
-        form = Form("complaint", written("text", said), statement, site, _address(address), agreed)
+        form = Form(
+            "request" if request else "complaint", written("text", said), statement, site, _address(address), agreed
+        )
         taking = desk.take_in(form, by="staff")
         signer = signer_of(log.store, as_, key)
         act = desk.act(taking.id, taking.said, log.store.clock())

@@ -23,12 +23,14 @@ def evidence(
     """
     from troth.accountability.complaints.counting import counts_by_statement
     from troth.accountability.promises.evidence import EvidenceError, file_name, write_pack
+    from troth.conditions.claims.following import as_claims_stand
     from troth.policy.problems import nearest
     from troth.record.published import published_policy
 
     with opened_log() as log:
         policy = published_policy(log.store)
         now = log.store.clock()
+        policy = None if policy is None else as_claims_stand(log.store, policy, now)
         version = None if policy is None else policy.in_force(now)
         if policy is None or version is None:
             fail("No version of the policy is in force, so nothing is promised.", "`troth publish` publishes one.")

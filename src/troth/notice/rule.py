@@ -287,7 +287,9 @@ def _answer(version: Version, statement: Answer) -> list[Line]:
         lines += _text("Told ahead", f"{words.capital(words.period(statement.ahead))} before")
     if statement.then:
         recipient = version.recipient(statement.then)
-        item = Item(recipient.name) if recipient else Item(words.title(statement.then), statement=statement.then)
+        claim = next((one for one in version.claims if one.id == statement.then), None)
+        named = (claim.programme if claim else None) or words.title(statement.then)
+        item = Item(recipient.name) if recipient else Item(named, statement=statement.then)
         lines.append(Line("After that", (item,)))
     if statement.free:
         lines += _text("Costs", "Nothing")

@@ -142,7 +142,8 @@ class View(msgspec.Struct, frozen=True):
     def item_url(self, item: Item) -> str | None:
         """What a word of a rule leads to."""
         if item.statement is not None:
-            return self.statement_url(item.statement)
+            gone = any(one.id == item.statement and not one.current(self.at) for one in self.version.claims)
+            return None if gone else self.statement_url(item.statement)
         if item.product is not None:
             return self.url(f"products/{item.product}") if self.current() else None
         if item.page is not None:

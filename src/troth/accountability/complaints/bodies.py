@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import msgspec
@@ -79,6 +79,10 @@ class Bodies:
         digest = _hash(token)
         return next((one for one in self.all().values() if one.token == digest and one.revoked is None), None)
 
+    def taking(self) -> frozenset[str]:
+        """The claims and recipients whose body has a token, and so takes complaints."""
+        return frozenset(one.name for one in self.all().values() if one.revoked is None)
+
     def rules(self, name: str | None) -> tuple[str, ...]:
         """The rules by which the body of a claim or recipient takes a case."""
         known = [one for one in self.all().values() if one.name == name and one.revoked is None]
@@ -123,8 +127,12 @@ def known_names(policy: Policy) -> dict[str, str]:
     return found
 
 
-def next_body(version: Version, at: datetime) -> str | None:
-    """Who comes after a complaint by a version: the id of a claim that is current then, or of a recipient."""
+def next_body(version: Version, at: datetime, taking: Collection[str] = ()) -> str | None:
+    """Who comes after a complaint by a version: the id of a claim that is current then, or of a recipient.
+
+    A body in `taking` has a token. It takes complaints although the claim is over: a seal that is lost does not take
+    the independent help with it that people were promised.
+    """
     answers = {one.about or one.id: one for one in version.answers} | {one.id: one for one in version.answers}
     found = answers.get("complaints")
     name = found.then if found is not None else None
@@ -136,7 +144,7 @@ def next_body(version: Version, at: datetime) -> str | None:
         return None
     claim = next((one for one in version.claims if one.id == name), None)
     if claim is not None:
-        return name if claim.current(at) else None
+        return name if claim.current(at) or name in taking else None
     return name if version.recipient(name) is not None else None
 
 

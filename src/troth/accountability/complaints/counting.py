@@ -12,9 +12,10 @@ from troth.accountability.claims.assessing import Answer
 from troth.accountability.complaints.deadlines import deadlines, missed
 from troth.accountability.complaints.desk import SORT
 from troth.accountability.complaints.facts import WHATS, Answered, Appealed, Closed, Determined, Escalated, Said
+from troth.accountability.complaints.requests import requested
 from troth.accountability.complaints.standing import ComplaintStanding, standing
 from troth.accountability.ledger import Ledger
-from troth.accountability.promises.status import Complaints
+from troth.accountability.promises.status import Complaints, Requested
 from troth.store import Store
 
 
@@ -28,6 +29,7 @@ class Year(msgspec.Struct, frozen=True, kw_only=True):
     year: int
     complaints: int = 0
     feedback: int = 0
+    requests: int = 0
     answered: int = 0
     settled: int = 0
     escalated: int = 0
@@ -65,6 +67,11 @@ def counts_by_statement(store: Store, at: datetime) -> dict[str, Complaints]:
     return found
 
 
+def requests_of_rights(store: Store, at: datetime) -> dict[str, Requested]:
+    """What became of the requests of each right, as was known by a moment."""
+    return requested(standing(ledger_of(store).facts(), at).values(), at)
+
+
 def about(known: Iterable[ComplaintStanding]) -> dict[str, About]:
     """How many complaints there are about each promise."""
     found: dict[str, About] = {}
@@ -88,7 +95,7 @@ def on_time(store: Store) -> Answer:
     """Whether no complaint of the last twelve months passed a deadline without its step."""
     at = store.clock()
     known = standing(ledger_of(store).facts(), at).values()
-    late = missed(known, at)
+    late = missed((one for one in known if one.kind == "complaint"), at)
     if late:
         first = late[0]
         return Answer(
@@ -111,7 +118,8 @@ def _year(year: int, some: list[ComplaintStanding], at: datetime) -> Year:
     return Year(
         year=year,
         complaints=len(complaints),
-        feedback=len(some) - len(complaints),
+        feedback=sum(one.kind == "feedback" for one in some),
+        requests=sum(one.kind == "request" for one in some),
         answered=sum(bool(one.facts_of(Answered)) for one in complaints),
         settled=sum(one.state == "settled" for one in complaints),
         escalated=sum(bool(one.facts_of(Escalated)) for one in complaints),

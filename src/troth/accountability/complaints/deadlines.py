@@ -2,7 +2,8 @@
 
 An answer is due within the days that the policy promises, 45 where it promises none (Data Privacy Framework,
 Supplemental Principle 11(d)(i)); that it is here is due within 30 days (UK GDPR complaints procedure, DPA 2018 s. 164A,
-where the policy's own time is not shorter). A moment at or after the end of a deadline is too late.
+where the policy's own time is not shorter). A request is due by the days of its right. A moment at or after the end of
+a deadline is too late.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ from troth.accountability.complaints.facts import (
 from troth.accountability.complaints.standing import ComplaintStanding
 from troth.accountability.ledger import Fact
 from troth.policy.model import Version
+from troth.policy.values import Period
 
 What = Literal["acknowledge", "answer", "remedy"]
 Mark = Literal["half", "7 days", "1 day", "late"]
 
 ANSWER = timedelta(days=45)
 ACKNOWLEDGE = timedelta(days=30)
+A_MONTH = Period(count=1, unit="month")
 YEAR = timedelta(days=365)
 
 # What ends the waiting for each. A complaint that goes to the body in time is the body's from then on.
@@ -106,6 +109,18 @@ def answer_by(version: Version, at: datetime) -> datetime:
     stated = next((one for one in version.answers if (one.about or one.id) == "complaints"), None)
     within = stated.within.ends(at) if stated is not None and stated.within is not None else None
     return within or at + ANSWER
+
+
+def request_by(version: Version, right: str | None, at: datetime) -> datetime:
+    """The first moment at which an answer to a request is too late: a month where the right states no days.
+
+    GDPR, article 12(3). LookupError: the version states no such right.
+    """
+    stated = next((one for one in version.rights if one.id == right), None)
+    if stated is None:
+        raise LookupError(f"The version {version.id} states no right '{right}'.")
+    within = stated.within.ends(at) if stated.within is not None else None
+    return within or A_MONTH.ends(at) or at + ACKNOWLEDGE
 
 
 def _deadline(one: ComplaintStanding, what: What, place: int, until: datetime) -> Deadline:

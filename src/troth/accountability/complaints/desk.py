@@ -14,7 +14,7 @@ from datetime import datetime
 import msgspec
 
 from troth.accountability.complaints.bodies import Bodies, Body, next_body
-from troth.accountability.complaints.deadlines import ACKNOWLEDGE, answer_by
+from troth.accountability.complaints.deadlines import ACKNOWLEDGE, answer_by, request_by
 from troth.accountability.complaints.entering import WHO, check
 from troth.accountability.complaints.facts import (
     WHATS,
@@ -52,7 +52,10 @@ class TooManyError(CaseError):
 
 
 class Form(msgspec.Struct, frozen=True):
-    """A complaint or feedback as it is sent. With an `address` the person is mailed, without one the code shows all."""
+    """A complaint, feedback or a request as it is sent; a request uses the right `statement`.
+
+    With an `address` the person is mailed, without one the code shows all.
+    """
 
     kind: Kind
     written: tuple[Written, ...]
@@ -262,8 +265,15 @@ class ComplaintDesk:
             raise CaseError("The policy covers no such site. Choose one of the list, or none.")
         if not any(one.kept.sort == "text" for one in prepared):
             raise CaseError("Say what happened.")
-        complaint = form.kind == "complaint"
-        until = answer_by(version, at) if complaint else None
+        complaint, until = form.kind == "complaint", None
+        if complaint:
+            until = answer_by(version, at)
+        elif form.kind == "request":
+            try:
+                until = request_by(version, form.statement, at)
+            except LookupError:
+                rights = ", ".join(one.id for one in version.rights) or "none"
+                raise CaseError(f"Say which right you use. The policy has: {rights}.") from None
         return Received(
             by=by,
             kept=tuple(one.kept for one in prepared),
@@ -273,7 +283,7 @@ class ComplaintDesk:
             site=form.site,
             answer_by=until,
             acknowledge_by=None if until is None else min(until, at + ACKNOWLEDGE),
-            then=next_body(version, at) if complaint else None,
+            then=next_body(version, at, self.bodies.taking()) if complaint else None,
             agreed=form.agreed and complaint,
         )
 

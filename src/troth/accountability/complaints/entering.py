@@ -135,7 +135,8 @@ def final(one: ComplaintStanding, at: datetime) -> bool:
 
 def _check_escalation(one: ComplaintStanding, said: Escalated, at: datetime) -> None:
     if one.kind != "complaint":
-        raise CaseError("This is feedback, which no body settles. Make a complaint of it.")
+        what = "a request" if one.kind == "request" else "feedback"
+        raise CaseError(f"This is {what}, which no body settles. Make a complaint of it.")
     if one.body is not None:
         raise CaseError(f"It is with {one.body} already.")
     if said.by == "troth" and not overdue(one, at):
@@ -160,11 +161,11 @@ def _check_closing(one: ComplaintStanding, said: Closed, at: datetime) -> None:
     if said.why not in _ENDINGS[said.by]:
         raise CaseError(f"{_SPOKEN[said.by].capitalize()} cannot close it as '{said.why}'.")
     if said.why == "noted" and one.kind != "feedback":
-        raise CaseError("Only feedback is noted; a complaint is answered.")
+        raise CaseError("Only feedback is noted; a complaint or a request is answered.")
     if said.why == "ineligible" and not said.rule:
         raise CaseError("What is not eligible fails a rule: name the rule.")
     if said.why == "ineligible" and one.kind != "complaint":
-        raise CaseError("Rules of a programme are for complaints; feedback is noted.")
+        raise CaseError("Rules of a programme are for complaints only.")
     if said.why == "ineligible" and one.determination is not None:
         raise CaseError("It was determined already, so it was taken.")
     answered = one.last(Answered)

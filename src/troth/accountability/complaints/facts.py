@@ -14,7 +14,8 @@ from msgspec import Meta
 
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 By = Literal["person", "staff", "body", "troth"]
-Kind = Literal["complaint", "feedback"]
+Kind = Literal["complaint", "feedback", "request"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Sort = Literal["text", "wanted", "address", "file"]
 Why = Literal["asked", "late"]
 Outcome = Literal["upheld", "partly", "dismissed"]
@@ -39,7 +40,7 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
 
 
 class Received(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """It came in, under a version of the policy.
+    """It came in, under a version of the policy. A request uses the right `statement`.
 
     `answer_by` is the first moment at which an answer is too late (feedback has none), `then` who comes next by the
     policy (a claim or a recipient). `agreed`: the person agrees that the texts are handed over to them.

@@ -13,6 +13,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
+from troth.accountability.complaints.bodies import Bodies
+from troth.accountability.complaints.counting import ledger_of
+from troth.accountability.complaints.requests import requested
+from troth.accountability.complaints.standing import standing as standing_of
 from troth.accountability.promises import verify
 from troth.accountability.promises.status import Complaints, Promise, promises
 from troth.accountability.verifying.results import Result, Results
@@ -69,6 +73,8 @@ def standing(  # noqa: PLR0917 - called in one place
         claims=ClaimRegister(log.store, policy).standing(at),
         counted=counts_by_statement(log.store, at),
         complaints=complaints,
+        requests=requested(standing_of(fact for fact in ledger_of(log.store).facts() if fact.leaf < size).values(), at),
+        taking=Bodies(log.store).taking(),
     )
     one = next((each for each in found if each.statement.id == id), None)
     if one is None:

@@ -6,12 +6,13 @@ otherwise, also where nothing tests it. Not verified is never shown as kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
+from troth.accountability.complaints.bodies import next_body
 from troth.accountability.verifying.results import Result
 from troth.conditions.claims.standing import ClaimStanding
 from troth.gates.tally import Counted
@@ -41,6 +42,12 @@ OF_SAFEGUARDS = {
     "firewall": ("firewall",),
 }
 COMPLAINTS = "complaints"
+RIGHTS = "rights"
+
+
+def right_test(id: str) -> str:
+    """The name of the test of a right: that its requests were answered in time."""
+    return f"{RIGHTS}.{id}"
 
 
 class Complaints(msgspec.Struct, frozen=True):
@@ -48,6 +55,51 @@ class Complaints(msgspec.Struct, frozen=True):
 
     open: int = 0
     upheld: int = 0
+
+
+class Requested(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the requests of a right in the last twelve months; `ever` counts older ones, too.
+
+    `since` is when the first of them was late, `mended` when one that was late was answered last; None if none was.
+    """
+
+    ever: int = 0
+    in_time: int = 0
+    waiting: int = 0
+    overdue: int = 0
+    answered_late: int = 0
+    since: datetime | None = None
+    mended: datetime | None = None
+
+    @property
+    def state(self) -> State:
+        """Whether the right is kept, by these requests alone."""
+        if self.overdue or self.answered_late:
+            return "broken"
+        return "kept" if self.in_time else "not verified"
+
+    @property
+    def sentence(self) -> str:
+        """The same in words: counts and days, and nobody's request."""
+        if self.overdue or self.answered_late:
+            late = self.overdue + self.answered_late
+            waits = f"{_number(self.overdue, 'waits', 'wait')} for an answer yet." if self.overdue else ""
+            mended = f"{_number(self.answered_late, 'was', 'were')} answered later, the last on {_day(self.mended)}."
+            asked = _number(late, "request", "requests")
+            first = _day(self.since)
+            told = f"{asked} of the last twelve months had no answer in the promised days, the first by {first}."
+            parts = (told, waits, mended if self.answered_late else "")
+            return " ".join(part for part in parts if part)
+        if self.in_time:
+            asked = _number(self.in_time, "request was", "requests were")
+            more = f" {_number(self.waiting, 'more is', 'more are')} within the time." if self.waiting else ""
+            return f"{asked} answered in the promised days in the last twelve months, and none too late.{more}"
+        if self.waiting:
+            asked = _number(self.waiting, "request waits", "requests wait")
+            return f"{asked} for an answer, and the time for it is not over."
+        if self.ever:
+            return "No request in the last twelve months, so nothing shows whether it is kept."
+        return "Nobody has made such a request here yet, so nothing shows whether it is kept."
 
 
 class Rests(msgspec.Struct, frozen=True):
@@ -102,15 +154,19 @@ def promises(
     claims: Mapping[str, ClaimStanding],
     counted: Mapping[str, Sequence[Counted]],
     complaints: Mapping[str, Complaints],
+    requests: Mapping[str, Requested],
+    taking: Collection[str],
 ) -> tuple[Promise, ...]:
     """Every statement of a version that is part of the notice at a moment, the broken ones first.
 
-    `results` are the latest of each test, `failing` since when a test fails; `claims` how the register has them.
+    `results` are the latest of each test, `failing` since when a test fails; `claims` how the register has them;
+    `requests` what became of those of each right, `taking` the recourse bodies that take complaints.
     """
     found = [
         _promise(
             version, statement, at, results, failing, claims.get(statement.id),
             tuple(counted.get(statement.id, ())), complaints.get(statement.id, Complaints()),
+            requests.get(statement.id, Requested()), taking,
         )
         for statement in version.stated_on(at)
     ]  # fmt: skip
@@ -126,13 +182,20 @@ def _promise(  # noqa: PLR0917 - called in one place
     claim: ClaimStanding | None,
     counted: tuple[Counted, ...],
     complaints: Complaints,
+    requests: Requested,
+    taking: Collection[str],
 ) -> Promise:
     names, enforced = _rests_on(version, statement)
     rests = tuple(Rests(name, results.get(name), _fresh(results.get(name), at)) for name in names)
     state, why, since = _state(rests, failing)
     if isinstance(statement, Claim):
         state, why, since = _claimed(claim, at)
-    elif complaints.upheld and state != "broken":
+    elif isinstance(statement, Rights) and state != "broken":
+        state, why, since = _asked_for(requests, state, why)
+    elif _is_recourse(statement) and state != "broken" and next_body(version, at, taking) is None:
+        state, since = "broken", None
+        why = "Nobody takes complaints for it now: what it names has ended, and has no access to the cases."
+    if complaints.upheld and state != "broken" and not isinstance(statement, Claim):
         times = "a complaint" if complaints.upheld == 1 else f"{complaints.upheld} complaints"
         state, why = "broken", f"{times.capitalize()} about it was found to be right, and is not remedied yet."
         if complaints.upheld > 1:
@@ -141,6 +204,14 @@ def _promise(  # noqa: PLR0917 - called in one place
         statement=statement, verb=verb_of(statement), state=state, why=why, since=since, enforced=enforced, rests=rests,
         counted=counted, complaints=complaints,
     )  # fmt: skip
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def _day(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment.day} {moment:%B %Y}"
 
 
 def _fresh(result: Result | None, at: datetime) -> bool:
@@ -171,6 +242,17 @@ def _claimed(one: ClaimStanding | None, at: datetime) -> tuple[State, str, datet
         return "broken", f"It is {one.state(at)}, and yet part of the notice.", None
     ends = f"{signing.end.day} {signing.end:%B %Y}"
     return "kept", f"An officer signed that all it asks for is met; the signature carries it until {ends}.", None
+
+
+def _asked_for(requests: Requested, state: State, why: str) -> tuple[State, str, datetime | None]:
+    """How a right stands by its requests, where its tests give `state`: kept only if both say so."""
+    if requests.state == "kept" and state != "kept":
+        return state, why, None
+    return requests.state, requests.sentence, requests.since
+
+
+def _is_recourse(statement: Statement) -> bool:
+    return isinstance(statement, Answer) and (statement.about or statement.id) == "recourse" and bool(statement.then)
 
 
 def _rests_on(version: Version, statement: Statement) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -208,7 +290,10 @@ def _rests_on(version: Version, statement: Statement) -> tuple[tuple[str, ...], 
             return (), ("It is part of the notice only while a signature carries it.",)
         case Answer() if (statement.about or statement.id) in (COMPLAINTS, "recourse"):
             return ("record", COMPLAINTS), ("Each deadline is watched, and what is late is passed on by itself.",)
-        case Rights() | Answer():
+        case Rights():
+            said = "Each request has its last day, staff are reminded of it, and what is late is counted here."
+            return ("record", right_test(statement.id)), (said,)
+        case Answer():
             return (), ("People keep it, and nothing here tests it.",)
         case _:
             return (), ()

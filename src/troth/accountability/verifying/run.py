@@ -1,5 +1,6 @@
 """All tests by name, run one after the other. A test that breaks has found nothing: it says `unknown`, and why.
 
+One may find several things: each right has a result of its own, under a name that begins with that of the test.
 `DUE` is how old a result may be before the running server tests again.
 """
 
@@ -7,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
+from typing import cast
 
 import msgspec
 
 from troth.accountability.claims.asking import choices_in_force, record_holds
-from troth.accountability.complaints.counting import on_time
+from troth.accountability.complaints.counting import on_time, requests_of_rights
+from troth.accountability.promises.status import RIGHTS, Requested, right_test
 from troth.accountability.verification import contradictions
 from troth.accountability.verifying.entries import walk
-from troth.accountability.verifying.results import Found, Result, Results
+from troth.accountability.verifying.results import Found, Result, Results, State
 from troth.accountability.verifying.safeguards import encryption_at_rest, firewall, key_rotation, tls
 from troth.conditions import Register
 from troth.policy.history import Policy
@@ -75,12 +78,26 @@ def _complaints(place: Place) -> Found:
     return Found("complaints", "passed" if found.holds else "failed", found.sentence)
 
 
-TESTS: Mapping[str, Callable[[Place], Found]] = {
+def _rights(place: Place) -> tuple[Found, ...]:
+    """What became of the requests of all rights, and of each right by itself: each is a promise of its own."""
+    rights = place.version.rights
+    found = requests_of_rights(place.log.store, place.log.store.clock())
+    each = [(right.id, found.get(right.id, Requested())) for right in rights]
+    every = tuple(Found(right_test(id), AS_A_TEST[one.state], one.sentence) for id, one in each)
+    states = {one.state for one in every}
+    worst = next((state for state in ("failed", "passed") if state in states), "unknown")
+    told = [f"{id}: {one.sentence}" for id, one in each if one.ever]
+    return (Found(RIGHTS, cast("State", worst), " ".join(told) or "Nobody has made a request yet."), *every)
+
+
+AS_A_TEST: Mapping[str, State] = {"kept": "passed", "broken": "failed", "not verified": "unknown"}
+TESTS: Mapping[str, Callable[[Place], Found | tuple[Found, ...]]] = {
     "record": _record,
     "entries": _entries,
     "registers": _registers,
     "choices": _choices,
     "complaints": _complaints,
+    RIGHTS: _rights,
     "tls": lambda place: tls(place.version, place.log.store.clock()),
     "encryption_at_rest": lambda place: encryption_at_rest(place.vault),
     "key_rotation": lambda place: key_rotation(place.vault, place.log.store.clock()),
@@ -90,7 +107,8 @@ TESTS: Mapping[str, Callable[[Place], Found]] = {
 
 def run(place: Place, names: Iterable[str] | None = None) -> tuple[Result, ...]:
     """Run tests by their names, all of them without, and keep what was found. KeyError: there is no such test."""
-    return Results(place.log.store).enter([_run(place, name, TESTS[name]) for name in (names or TESTS)])
+    found = [one for name in (names or TESTS) for one in _run(place, name, TESTS[name])]
+    return Results(place.log.store).enter(found)
 
 
 def run_due(place: Place) -> tuple[Result, ...]:
@@ -100,8 +118,9 @@ def run_due(place: Place) -> tuple[Result, ...]:
     return run(place, due) if due else ()
 
 
-def _run(place: Place, name: str, test: Callable[[Place], Found]) -> Found:
+def _run(place: Place, name: str, test: Callable[[Place], Found | tuple[Found, ...]]) -> tuple[Found, ...]:
     try:
-        return test(place)
+        found = test(place)
     except Exception as error:
-        return Found(name, "unknown", f"The test could not be done: {error}")
+        return (Found(name, "unknown", f"The test could not be done: {error}"),)
+    return found if isinstance(found, tuple) else (found,)

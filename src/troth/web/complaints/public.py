@@ -5,23 +5,35 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
 
-from troth.accountability.complaints.bodies import known_names
+from troth.accountability.complaints.bodies import known_names, next_body
 from troth.accountability.complaints.counting import statistics
 from troth.accountability.complaints.deadlines import deadlines
 from troth.accountability.complaints.desk import Form
 from troth.accountability.complaints.entering import APPEAL, MAY, may_escalate
-from troth.accountability.complaints.facts import Added, Agreed, Appealed, Closed, Determined, Escalated, Said, Settled
+from troth.accountability.complaints.facts import (
+    KINDS,
+    Added,
+    Agreed,
+    Appealed,
+    Closed,
+    Determined,
+    Escalated,
+    Said,
+    Settled,
+)
 from troth.accountability.complaints.standing import ComplaintStanding
 from troth.accountability.complaints.texts import text
 from troth.accountability.errors import CaseError
 from troth.people import Identifier
 from troth.people.errors import IdentifierError
 from troth.people.identifiers import normalise
+from troth.policy.model import Rights, Statement, Version
 from troth.web.choices.forms import FormError
 from troth.web.complaints.forms import FileError, Sent, read_sent
 from troth.web.complaints.place import Place, download, seen_other
@@ -42,8 +54,8 @@ class Public:
 
     async def enter(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """`GET /complaints`."""
-        asked = request.query_params.get("statement")
-        return self._form(request, Sent({"statement": asked or ""}, ()))
+        asked = {name: request.query_params.get(name) or "" for name in ("kind", "statement")}
+        return self._form(request, Sent(asked, ()))
 
     async def send(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """`POST /complaints`: take it in, and show the code once."""
@@ -96,10 +108,16 @@ class Public:
             wrong=wrong,
             lost=lost,
             code=place.desk.new_code(),
-            statements=[one for one in version.stated_on(place.clock()) if one.says],
+            groups=_groups(version, place.clock()),
             stated=stated,
+            to=self._next(version),
             mails=place.mails(),
         )
+
+    def _next(self, version: Version) -> str:
+        """What the body is called that comes after a complaint of now; empty where nobody does."""
+        then = next_body(version, self._place.clock(), self._place.desk.bodies.taking())
+        return known_names(self._place.desk.policy).get(then, then) if then else ""
 
     async def _acknowledge(self, one: ComplaintStanding, page: str) -> None:
         """Mail the code. Whoever complained has it on the page already; without it, a mail without a code follows."""
@@ -114,9 +132,9 @@ class Public:
         task.add_done_callback(self._sending.discard)
 
     def _read(self, sent: Sent) -> Form:
-        kind = sent.get("kind") or "complaint"
-        if kind not in ("complaint", "feedback"):
-            raise CaseError("It is a complaint or feedback.")
+        kind = next((one for one in KINDS if one == (sent.get("kind") or "complaint")), None)
+        if kind is None:
+            raise CaseError("It is a complaint, a request or feedback.")
         said = text("text", sent.get("what"))
         if not said:
             raise CaseError("Say what happened.")
@@ -128,7 +146,7 @@ class Public:
                 raise CaseError("Give the e-mail address to answer to, or choose the code.")
             address = normalise(Identifier("email", sent.get("address")))
         return Form(
-            kind="complaint" if kind == "complaint" else "feedback",
+            kind=kind,
             written=(*said, *text("wanted", sent.get("wanted")), *sent.files),
             statement=sent.get("statement") or None,
             site=sent.get("site") or None,
@@ -236,6 +254,16 @@ class Public:
             body = msgspec.json.format(msgspec.json.encode(years), indent=2) + b"\n"
             return Response(body, media_type="application/json", headers={"Cache-Control": "public, max-age=60"})
         return self._place.page(request, "complaint-statistics.html", years=years)
+
+
+def _groups(version: Version, at: datetime) -> list[tuple[str, list[Statement]]]:
+    """The statements that a form offers: the rights, which a request uses, and everything else."""
+    stated = [one for one in version.stated_on(at) if one.says]
+    found: list[tuple[str, list[Statement]]] = [
+        ("Rights", [one for one in stated if isinstance(one, Rights)]),
+        ("Promises", [one for one in stated if not isinstance(one, Rights)]),
+    ]
+    return [(label, some) for label, some in found if some]
 
 
 def body_name(place: Place, one: ComplaintStanding) -> str:

@@ -61,7 +61,7 @@ class Watch:
         for one in known.values():
             if one.open:
                 for deadline in deadlines(one):
-                    self._remind(version, deadline, at)
+                    self._remind(version, one, deadline, at)
                 self._pass_on(one, at)
         for one in known.values():
             self._tell(version, one, at)
@@ -73,7 +73,7 @@ class Watch:
         if version is not None and fact is not None:
             self._mail(version, one, fact, page)
 
-    def _remind(self, version: Version, deadline: Deadline, at: datetime) -> None:
+    def _remind(self, version: Version, one: ComplaintStanding, deadline: Deadline, at: datetime) -> None:
         mark = deadline.mark(at)
         if mark is None:
             return
@@ -82,7 +82,7 @@ class Watch:
         if address is None:
             return
         left = "It is too late." if mark == "late" else f"It is due by {deadline.until:%Y-%m-%d %H:%M} UTC."
-        subject = f"{'Overdue' if mark == 'late' else 'Due'}: {deadline.what} complaint {deadline.id}"
+        subject = f"{'Overdue' if mark == 'late' else 'Due'}: {deadline.what} {one.kind} {deadline.id}"
         text = f"{left}\n\ntroth complaint show {deadline.id}\n"
         key = (deadline.id, f"{deadline.what} {to_micros(deadline.until)} {mark}")
         self._send(key, lambda: _message(version, address, subject, text, at), at)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import msgspec
 
+from troth.accountability.complaints.bodies import Bodies
+from troth.accountability.complaints.counting import requests_of_rights
 from troth.accountability.promises.status import Complaints, Promise, promises
 from troth.accountability.verifying.results import Result, Results
 from troth.conditions.claims.register import ClaimRegister
@@ -67,6 +69,7 @@ class PromiseRoutes:
         self._complaints = complaints
         self._results = Results(stored.log.store)
         self._claims = ClaimRegister(stored.log.store, stored.policy)
+        self._bodies = Bodies(stored.log.store)
         self._evidence = EvidenceRoute(stored.log, stored.policy, stored.clock, complaints)
 
     @staticmethod
@@ -143,6 +146,8 @@ class PromiseRoutes:
             claims=self._claims.standing(at),
             counted=counts_by_statement(self._stored.log.store, at),
             complaints=self._complaints(),
+            requests=requests_of_rights(self._stored.log.store, at),
+            taking=self._bodies.taking(),
         )
 
 

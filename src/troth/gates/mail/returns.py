@@ -8,7 +8,7 @@ report twice is done once. Everything is durable and in the record before it is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Literal
@@ -16,6 +16,8 @@ from typing import Literal
 import msgspec
 from sqlalchemy import bindparam, select
 
+from troth.gates.mail.passing_on import pass_on
+from troth.gates.mail.queue import Queue
 from troth.gates.mail.reports import Read, ReportError, What, is_hard, read_report
 from troth.gates.mail.streams import Stream, Streams
 from troth.gates.mail.verp import Token, Verp, VerpError
@@ -80,6 +82,7 @@ class Returns:
         self.streams = streams
         self.verp = Verp(people.key, streams)
         self._passes = Passes(people.key)
+        self._queue = Queue(people)
 
     def expects(self, recipient: str) -> bool:
         """Whether something may come to this address: it was made here, or it is at a domain of a stream.
@@ -112,8 +115,10 @@ class Returns:
         if read.what in ("reply", "nothing"):
             if token is None and not self._proves(read):
                 raise ReturnError(550, "5.7.1", "This is for nobody here: it proves to be about no message of ours.")
-            return Taken(read.what, "nothing", "", None if token is None else token.stream)
-        token = token or next(self.verp.find(read.texts), None)
+            return self._take(read.what, "", token, source, raw) if token is not None else Taken(read.what, "nothing")
+        if token is not None:
+            return self._take(read.what, read.status, token, source, raw)
+        token = next(self.verp.find(read.texts), None)
         if token is not None:
             return self._take(read.what, read.status, token, source)
         entry = next(self._entries(read.texts), None)
@@ -168,12 +173,35 @@ class Returns:
 
     # --- what is done -------------------------------------------------------------------------------------------------
 
-    def _take(self, what: What, status: str, token: Token, source: str) -> Taken:
+    def _take(self, what: What, status: str, token: Token, source: str, raw: bytes | None = None) -> Taken:
+        """Do it, and pass the message on if it is one that came to an envelope sender, both or neither."""
+        to = self._passed_on_to(token)
+        work = self._work(what, status, token, source)
+        if raw is None or to is None:
+            return Taken(what, "nothing", "", token.stream) if work is None else self.people.write(work)
+
+        def both(unit: Unit) -> Taken:
+            taken = Taken(what, "nothing", "", token.stream) if work is None else work(unit)
+            pass_on(unit, self._queue, to, raw, self._person(unit, token))
+            return taken
+
+        return self.people.write(both)
+
+    def _work(self, what: What, status: str, token: Token, source: str) -> Callable[[Unit], Taken] | None:
+        if what in ("reply", "nothing"):
+            return None
         if what == "bounce" and is_hard(status):
-            return self.people.write(partial(self._suppress, token=token, status=status, source=source))
+            return partial(self._suppress, token=token, status=status, source=source)
         if what in ("bounce", "delay") or token.choice is None:
-            return self.people.write(partial(self._count, what=what, status=status, token=token, source=source))
-        return self.people.write(partial(self._refuse, what=what, token=token, source=source))
+            return partial(self._count, what=what, status=status, token=token, source=source)
+        return partial(self._refuse, what=what, token=token, source=source)
+
+    def _passed_on_to(self, token: Token) -> str | None:
+        """Whom the stream passes on what comes back to; only of an envelope sender, and not of what merely quotes one.
+
+        So what is passed on does not go in circles, even to an address of which all mail comes here again.
+        """
+        return None if token.kind != "b" or token.stream is None else self.streams[token.stream].bounces
 
     def _count(self, unit: Unit, what: What, status: str, token: Token, source: str) -> Taken:
         count_return(unit, token.stream, what, status, source)

@@ -15,6 +15,7 @@ from datetime import datetime
 import msgspec
 
 from troth.decision.question import Known
+from troth.gates.mail.addresses import is_address
 from troth.policy.history import Policy
 from troth.policy.model import Collects, Uses, Version
 from troth.policy.problems import nearest
@@ -38,6 +39,7 @@ KEYS = {
     "language": "The language of the footer where the message says none. Without it, that of the policy.",
     "replies": "Whether marketing gets a Reply-To of its own, so that a reply that says unsubscribe counts.",
     "returns": "The domain to which bounces and unsubscribe messages come back. Without it, the first of `from`.",
+    "bounces": "An address to which is passed on what comes back to an envelope sender of the stream.",
 }
 
 
@@ -49,7 +51,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of mail. `domains` are those of its From, `returns` the one that mail about it comes back to.
 
     `strict`: whoever may not get it is refused, not dropped. `choice`, `address` (postal) and `language` are None where
-    the policy says them.
+    the policy says them. `bounces` is whom bounces are passed on to, or None.
     """
 
     id: str
@@ -63,6 +65,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None = None
     data: str = EMAIL
     returns: str = ""
+    bounces: str | None = None
 
     def is_marketing(self, version: Version | None) -> bool:
         """Whether the mail must say how to opt out, under a version of the policy; without one, it must."""
@@ -203,13 +206,16 @@ def _read(name: str, table: object, policy: Policy, place: str) -> Stream:
     language = text("language")
     if language is not None and not _LANGUAGE.fullmatch(language):
         raise StreamError(f"{where}: `language` is a language such as en or pt-BR, not '{language[:40]}'.")
+    bounces = text("bounces")
+    if bounces is not None and not is_address(bounces):
+        raise StreamError(f"{where}: `bounces` is an address that takes mail, not '{bounces[:100]}'.")
     domains = _domains(table.get("from"), policy, f"{where}: `from`")
     returns = text("returns")
     return Stream(
         id=name, purpose=text("purpose") or MARKETING, product=text("product"), domains=domains,
         strict=flags["strict"], replies=flags["replies"], choice=text("choice"), address=text("address"),
         language=language, data=text("data") or EMAIL,
-        returns=domains[0] if returns is None else _domain(returns, f"{where}: `returns`"),
+        returns=domains[0] if returns is None else _domain(returns, f"{where}: `returns`"), bounces=bounces,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import pyrage
 import pytest
 from terminal import troth
 
@@ -105,6 +106,44 @@ def test_nothing_comes_out_before_two_approved_it(place: Path) -> None:
     request = walk("approve")
     code, _, err = troth("legal", "release", request, "--out", "answer.jsonl", "--as", "dora")
     assert (code, "It is under review." in err) == (2, True)
+    assert not (place / "answer.jsonl").exists()
+
+
+def test_the_authority_fetches_a_file(place: Path) -> None:
+    request = walk("release")
+    asked = ("legal", "release", request, "--file", "--as", "dora")
+    code, out, err = troth(*asked)
+    assert (code, out, "troth recipient key district-court FILE" in err) == (2, "", True)
+    identity = pyrage.x25519.Identity.generate()
+    (place / "court.age.pub").write_text(f"{identity.to_public()}\n")
+    lines("recipient", "key", "district-court", "court.age.pub")
+    code, out, err = troth(*asked)
+    assert (code, out, "--fetch-secret" in err) == (2, "", True)
+    lines("recipient", "key", "district-court", "--fetch-secret")
+    code, out, err = troth(*asked, "--written", "csv", "--days", "2")
+    assert code == 0, err
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1/files/[A-Za-z0-9_-]{43}\n", out)
+    assert "2 values of 1 persons may go to 'district-court'" in err
+    lines("file", "make")
+    (file,) = (place / "var/files").iterdir()
+    plain = pyrage.decrypt(file.read_bytes(), [identity])
+    assert b'"ann@example.org","ann"' in plain
+    (row,) = json.loads(lines("file", "list", "--format", "json"))
+    refused = troth("file", "link", row["disclosure"])
+    assert (refused[0], "troth legal link" in refused[2]) == (2, True)
+    again = lines("legal", "link", request, "--as", "otto")
+    assert again.startswith("http://127.0.0.1:")
+    shown = lines("legal", "show", request)
+    assert "linked" in shown
+    lines("record", "verify")
+
+
+def test_a_release_goes_to_one_place(place: Path) -> None:
+    for more in ((), ("--file", "--out", "answer.jsonl")):
+        code, _, err = troth("legal", "release", "leg_0", *more, "--as", "dora")
+        assert (code, "--out FILE writes it here; --file encrypts it" in err) == (2, True)
+    code, _, err = troth("legal", "release", "leg_0", "--file", "--written", "xls", "--as", "dora")
+    assert (code, "There are: csv, jsonl, parquet." in err) == (2, True)
     assert not (place / "answer.jsonl").exists()
 
 

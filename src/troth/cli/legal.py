@@ -1,12 +1,13 @@
-"""`troth legal`: requests of authorities, looked at, released and told of. What staff sign is in `legal_acts`."""
+"""`troth legal`: requests of authorities, looked at and told of. What staff sign is in `legal_acts`.
+
+What is released is in `legal_releasing`.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -17,7 +18,6 @@ from rich.text import Text
 from troth.cli.opening import opened_vault
 from troth.cli.recipient import day
 from troth.cli.record import opened_store
-from troth.cli.staff import As, Key, signer_of
 from troth.cli.terminal import Format, configured, fail, out
 
 if TYPE_CHECKING:
@@ -107,36 +107,6 @@ def show(id: Id) -> None:
             fact.what, f"{fact.at:%Y-%m-%d %H:%M}", names.get(fact.staff or "", "Troth"), str(fact.leaf), says
         )
     out.print(table)
-
-
-@legal.command("release")
-def release(
-    id: Id,
-    file: Annotated[Path, typer.Option("--out", help="The file to write, a new one; only its owner can read it")],
-    as_: As = None,
-    key: Key = None,
-) -> None:
-    """Release by the gate what the request allows now, into a file of JSON Lines, one person each.
-
-    Example: troth legal release leg_0123456789abcdef --out answer.jsonl --as mary
-    """
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        fail(f"{file} cannot be written: {error.strerror}.", "Name a new file.")
-    with os.fdopen(descriptor, "wb") as written, opened_desk(write=True) as (desk, vault):
-        signer = signer_of(vault.store, as_, key)
-        try:
-            with opened_sharing(vault) as sharing:
-                one, shared = desk.release(signer, id, sharing)
-                for batch in range(1, shared.batches + 1):
-                    for person in sharing.contents(shared.id, batch).persons:
-                        written.write(msgspec.json.encode(person) + b"\n")
-        except BaseException:
-            file.unlink()
-            raise
-    out.print(f"{shared.released} values of {shared.persons} persons went to '{shared.recipient}' by {shared.id}.")
-    out.print(f"They are in {file}. '{one.id}' is {one.state}.")
 
 
 @legal.command("tell")

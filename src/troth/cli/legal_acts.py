@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from troth.cli.legal import Id, legal, opened_desk
+from troth.cli.legal import Id, opened_desk
+from troth.cli.legal_releasing import legal
 from troth.cli.opening import read_who
 from troth.cli.recipient import day
 from troth.cli.staff import As, Key, signer_of

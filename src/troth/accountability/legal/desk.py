@@ -17,7 +17,7 @@ from troth.accountability import notices
 from troth.accountability.errors import CaseError
 from troth.accountability.ledger import People, people_of
 from troth.accountability.legal import entering
-from troth.accountability.legal.facts import WHATS, Narrowed, Received, Released, Said, Scope, Told
+from troth.accountability.legal.facts import WHATS, Linked, Narrowed, Received, Released, Said, Scope, Told
 from troth.accountability.legal.requests import LegalRequests
 from troth.accountability.legal.standing import RequestStanding, standing
 from troth.accountability.signing import SignedAct, make_act, sign
@@ -34,6 +34,7 @@ from troth.store.schema import disclosures
 from troth.vault import Vault
 
 Random = Callable[[int], bytes]
+Also = Callable[[Unit, str], object]  # what is done besides in the same unit of work, about a disclosure
 UNDER = (
     select(disclosures.c.id)
     .where(
@@ -96,7 +97,7 @@ class LegalDesk:
 
     def do(self, signer: Signer, id: str, said: Said) -> RequestStanding:
         """Do anything else to a request: review, approve, raise, refuse, challenge, decide, gag, look, close."""
-        if isinstance(said, Received | Narrowed | Released):
+        if isinstance(said, Received | Narrowed | Released | Linked):
             raise CaseError("This is done in another way.")
         return self._do(signer, id, said, None)
 
@@ -105,13 +106,14 @@ class LegalDesk:
         return self._do(signer, id, Told(persons=0, how="letter"), None)
 
     def release(
-        self, signer: Signer, id: str, sharing: Sharing, *, channel: Channel = "answer", format: Format = "json"
-    ) -> tuple[RequestStanding, Shared]:
+        self, signer: Signer, id: str, sharing: Sharing, *, channel: Channel = "answer", format: Format = "json",
+        also: Also | None = None,
+    ) -> tuple[RequestStanding, Shared]:  # fmt: skip
         """Release by the gate what the request allows now, and say so; the request, and the disclosure.
 
-        By the channel `answer` the values are what `Sharing.contents` has of each batch. Asked again after it broke
-        off, it says so of the same disclosure. CaseError: nothing may be released, or there is
-        nothing that may. GateError: as `Sharing.share`.
+        By the channel `answer` the values are what `Sharing.contents` has of each batch; `by_file` has the channel
+        `file`. Asked again after it broke off, it says so of the same disclosure. CaseError: nothing may be released,
+        or there is nothing that may. GateError: as `Sharing.share`.
         """
         one, number = self.requests.find(id), len(self.requests.find(id).released)
         act = make_act("legal.released", id, {"channel": channel, "number": number}, self.vault.store.clock())
@@ -135,7 +137,13 @@ class LegalDesk:
             identified=any(data.split(".")[0] in IDENTIFYING for data in one.scope.data),
         )
         unsaid = self._unsaid(one)
-        shared = (sharing.look(unsaid) if unsaid else None) or sharing.share(wanted, ids)
+        found = sharing.look(unsaid) if unsaid else None
+        if found is not None and found.channel != channel:
+            raise CaseError(
+                f"A release of '{id}' broke off ({found.id}), by the channel '{found.channel}'. End that one first: "
+                f"`troth legal release {id} {'--file' if found.channel == 'file' else '--out FILE'}`."
+            )
+        shared = found or sharing.share(wanted, ids)
         while shared.state == "running":
             sharing.resume()
             shared = sharing.look(shared.id) or shared
@@ -146,6 +154,8 @@ class LegalDesk:
             ledger = self.requests.ledger
             by = self.staff.take(unit, signed, entering.MAY[Released])
             ledger.add(unit, id, Released(disclosure=shared.id, persons=shared.persons), by.id, signed.digest)
+            if also is not None:
+                also(unit, shared.id)
             return standing(ledger.of(unit, id))[id]
 
         return self.vault.store.write(work), shared
@@ -182,8 +192,11 @@ class LegalDesk:
         act = make_act(f"legal.{_NAMES[type(said)]}", id, values, self.vault.store.clock(), self._random)
         return sign(act, signer.staff.id, signer.key)
 
-    def submit(self, signed: SignedAct, people: People | None = None) -> RequestStanding:
-        """Do what a signed act says, in one unit of work with the act itself; the request as it stands then."""
+    def submit(self, signed: SignedAct, people: People | None = None, also: Also | None = None) -> RequestStanding:
+        """Do what a signed act says, in one unit of work with the act itself; the request as it stands then.
+
+        A link is nothing by its act alone: it is made by `also`, in that unit.
+        """
         act = signed.act
         said = _said(act.kind, act.values.get("said"))
         committed = people.commitment if people is not None else None
@@ -213,6 +226,10 @@ class LegalDesk:
                 new = [p for p in ledger.persons_of(unit, act.subject) if notices.add(unit, act.subject, p, "letter")]
                 told = Told(persons=len(new), how="letter")
             ledger.add(unit, act.subject, told, staff.id, signed.digest, people)
+            if isinstance(said, Linked):
+                if also is None:
+                    raise CaseError("A link is made by `troth legal link`.")
+                also(unit, said.disclosure)
             return standing(ledger.of(unit, act.subject))[act.subject]
 
         return self.vault.store.write(work)

@@ -19,6 +19,7 @@ from troth.accountability.legal.facts import (
     Closed,
     Decided,
     Gagged,
+    Linked,
     Looked,
     Narrowed,
     Raised,
@@ -57,6 +58,7 @@ MAY: Mapping[type[Said], tuple[Role, ...]] = {
     Gagged: ("counsel", "officer"),
     Told: ("desk", "counsel", "officer"),
     Released: ("desk", "counsel", "officer"),
+    Linked: ("desk", "counsel", "officer"),
     Looked: ("counsel", "officer"),
     Closed: ("counsel", "officer"),
 }
@@ -122,6 +124,12 @@ def check(policy: Policy, terms: Terms, one: RequestStanding, said: Said, staff:
             why = one.releasable(terms, at)
             if why is not None:
                 raise CaseError(f"Nothing is released by '{one.id}'. {why}")
+        case Linked(disclosure=disclosure):
+            why = one.releasable(terms, at)
+            if why is not None:
+                raise CaseError(f"Nothing is released by '{one.id}'. {why}")
+            if disclosure not in one.released:
+                raise CaseError(f"'{disclosure[:100]}' was not released by '{one.id}'.")
         case Looked():
             _in(one, "approved", "released")
             if one.emergency is None or one.looked is not None:

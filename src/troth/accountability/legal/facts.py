@@ -127,6 +127,13 @@ class Released(_Said, frozen=True, kw_only=True, omit_defaults=True):
     persons: int
 
 
+class Linked(_Said, frozen=True, kw_only=True, omit_defaults=True):
+    """A new link to the file of a disclosure was made for the authority, open for so many days."""
+
+    disclosure: str
+    days: int
+
+
 class Looked(_Said, frozen=True, kw_only=True, omit_defaults=True):
     """A second one reviewed what was released in an emergency, and found it justified or not."""
 
@@ -140,7 +147,7 @@ class Closed(_Said, frozen=True, kw_only=True, omit_defaults=True):
 
 Said: TypeAlias = (
     Received | Reviewing | Narrowed | Approved | Raised | Refused | Challenged | Decided | Gagged | Told | Released
-    | Looked | Closed
+    | Linked | Looked | Closed
 )  # fmt: skip
 
 # What a fact says, by the name under which the store has it. A name never changes its meaning.
@@ -156,6 +163,7 @@ WHATS: dict[str, type[Said]] = {
     "gagged": Gagged,
     "told": Told,
     "released": Released,
+    "linked": Linked,
     "looked": Looked,
     "closed": Closed,
 }

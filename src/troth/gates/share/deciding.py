@@ -21,6 +21,7 @@ from troth.gates.tally import Decided as Tallied
 from troth.gates.tally import Tally
 from troth.people import ChoiceIndex
 from troth.policy.model import Version
+from troth.record.cases import is_secret
 from troth.store.schema import persons
 from troth.vault import SealedItem, Vault
 
@@ -47,10 +48,14 @@ class Decided(msgspec.Struct, frozen=True):
     persons: frozenset[str]
     seen: Seen
 
-    def count(self, tally: Tally | None, version: str, at: datetime) -> None:
-        """Count each data term of each person, once the batch is written. Where nothing is held nothing was decided."""
-        if tally is None:
+    def count(self, tally: Tally | None, asking: Asking) -> None:
+        """Count each data term of each person, once the batch is written. Where nothing is held nothing was decided.
+
+        What is given under a legal request is not counted: the page of promises is public, and there may be a gag.
+        """
+        if tally is None or is_secret(asking.wanted.under):
             return
+        version, at = asking.version.id, asking.at
         counted: Tallied = {}
         for line in self.lines:
             for statement in line.statements:

@@ -155,7 +155,7 @@ class Jobs:
         if decided.lines:
             batch = seal_batch(deciding.vault.people.scribe, one, decided.lines, decided.keys)
         self._write(one, _after(one, turn, decided, batch), batch, decided, turn.up_to)
-        decided.count(self._tally, asking.version.id, asking.at)
+        decided.count(self._tally, asking)
         return max(1, len(turn.living) + turn.gone)
 
     def _open(self, one: Disclosure) -> tuple[Asking | None, str]:

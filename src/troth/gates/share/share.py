@@ -40,6 +40,7 @@ from troth.people.errors import StaleChoicesError
 from troth.people.reading import Who
 from troth.people.requests import LONGEST
 from troth.policy.model import Version
+from troth.record.cases import is_secret
 from troth.store import Unit
 from troth.vault import Vault
 
@@ -181,7 +182,7 @@ class Sharing:
             why = " ".join(filter(None, (refusal.message, refusal.sentence)))
             refused = self._begun(wanted, version, state="refused", why=why)
             self._vault.store.write(lambda unit: begin(unit, refused, None, None))
-            if self._tally is not None:
+            if self._tally is not None and not is_secret(wanted.under):
                 self._tally.count("share", refusal.statement or NOBODYS, version.id, False, asking.at)
             raise refusal
         if wanted.channel == "webhook":
@@ -255,7 +256,7 @@ class Sharing:
 
         written = self._vault.store.write(work)
         if written is one:
-            decided.count(self._tally, version.id, at)
+            decided.count(self._tally, asking)
         return written
 
     # --- the answer ---------------------------------------------------------------------------------------------------

@@ -26,6 +26,10 @@ from troth.gates.delivery.deliveries import STATES as DELIVERY_STATES
 from troth.gates.delivery.deliveries import Deliveries
 from troth.gates.delivery.endpoints import Endpoints
 from troth.gates.following.following import list_follow_ups
+from troth.gates.share.disclosure import Disclosure
+from troth.gates.share.files.links import Links
+from troth.gates.share.files.recipient_keys import RecipientKeys
+from troth.gates.share.files.row import look
 from troth.gates.share.register import Register
 from troth.notice.view import Published, View, render_from
 from troth.people import People
@@ -33,7 +37,7 @@ from troth.policy.history import Policy
 from troth.policy.model import Version
 from troth.store import StoreError
 from troth.web.desk.admitting import admit
-from troth.web.desk.shown import claim_line, gag_of, lines_of, step_of
+from troth.web.desk.shown import FileLine, claim_line, file_line, gag_of, lines_of, step_of
 from troth.web.headers import Header, Receive, Scope, Send, send_text
 from troth.web.services import CallerRefusedError, Callers
 
@@ -76,6 +80,8 @@ class DeskRoutes:
         self._disclosures = Register(people, policy)
         self._deliveries = Deliveries(store)
         self._endpoints = Endpoints(store, people)
+        self._links = Links(store, "")  # they are only looked at
+        self._keys = RecipientKeys(store)
         self._claims = ClaimRegister(store, policy)
         self._recipients = Recipients(store, policy)
         self._pages: Mapping[str, Callable[[Asked], bytes]] = {
@@ -166,6 +172,8 @@ class DeskRoutes:
             waiting=len(to_be_told(self._requests, one, at)),
             here=len(set(self._requests.ledger.persons(one.id).values())),
             made=[(each, self._disclosures.batches(each.id)) for each in made],
+            files=[self._file(each, at) for each in made if each.channel == "file"],
+            has_key=self._keys.public(one.received.authority) is not None,
             authority=self._names().get(one.received.authority, one.received.authority),
         )  # fmt: skip
 
@@ -217,6 +225,9 @@ class DeskRoutes:
             if one.room == "claims":
                 due.setdefault(one.about, []).append(one)
         return self._page("claims.html", "desk/claims", lines=lines, due=due)
+
+    def _file(self, one: Disclosure, at: datetime) -> FileLine:
+        return file_line(one.id, look(self._store, one.id), self._links.list(one.id), at)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from troth.accountability.legal.facts import (
     Decided,
     Gag,
     Gagged,
+    Linked,
     Looked,
     Narrowed,
     Raised,
@@ -33,13 +34,25 @@ from troth.accountability.legal.standing import RequestStanding
 from troth.accountability.staff import Staff
 from troth.accountability.terms import Terms
 from troth.conditions.claims.standing import ClaimStanding
+from troth.gates.share.files.links import Link
+from troth.gates.share.files.row import FileRow
 from troth.notice import words
 from troth.policy.model import Claim
 
 BY_COMMAND: Mapping[str, type[Said]] = {
     "review": Reviewing, "narrow": Narrowed, "approve": Approved, "raise": Raised, "decide": Decided,
-    "release": Released, "look": Looked, "close": Closed,
+    "release": Released, "link": Linked, "look": Looked, "close": Closed,
 }  # fmt: skip
+
+
+FILE_STATES: Mapping[str, str] = {
+    "waiting": "It is to be made; a server that runs does it.",
+    "making": "It is being made.",
+    "ready": "It can be fetched.",
+    "fetched": "It was fetched.",
+    "expired": "Nobody fetched it in time.",
+    "stopped": "Nothing of it may leave any more.",
+}
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -60,6 +73,36 @@ class Line(msgspec.Struct, frozen=True):
     by: str
     entry: int
     act: str | None
+
+
+class FileLine(msgspec.Struct, frozen=True):
+    """The file of a release: how far it is, in words, and each link to it by who made it and its state.
+
+    It `waits` as long as it may still be fetched.
+    """
+
+    disclosure: str
+    says: str
+    waits: bool
+    links: tuple[tuple[str, str], ...]
+
+
+def file_line(disclosure: str, row: FileRow | None, links: Iterable[Link], at: datetime) -> FileLine:
+    """The file of a disclosure as the page of a request shows it."""
+    state = "waiting" if row is None else row.state
+    told = FILE_STATES[state]
+    if row is not None and row.state == "ready" and row.until is not None:
+        told = f"{told} It is deleted on {words.day(row.until.replace(second=0, microsecond=0))}."
+    elif row is not None and row.state == "waiting" and row.why:
+        told = f"{told} {row.why}"
+    shown = tuple((one.created_by, _state_of(one, at)) for one in links)
+    return FileLine(disclosure, told, state in ("waiting", "making", "ready"), shown)
+
+
+def _state_of(link: Link, at: datetime) -> str:
+    state = link.state(at)
+    until = words.day(link.expires_at.replace(second=0, microsecond=0))
+    return f"open until {until}" if state == "open" else state
 
 
 def step_of(one: RequestStanding, terms: Terms, at: datetime, staff: Iterable[Staff], ready: int | None) -> Step | None:
@@ -128,6 +171,8 @@ def says(said: Any) -> str:
             return f"Told {many(said.persons, 'person')}, on their page and by mail where there is an address."
         case Released():
             return f"Released data of {many(said.persons, 'person')} by {said.disclosure}."
+        case Linked():
+            return f"Made a new link to the file of {said.disclosure}, open for {many(said.days, 'day')}."
         case Looked():
             return f"Reviewed the emergency, {'justified' if said.justified else 'not justified'}: {said.why}"
         case _:

@@ -19,11 +19,9 @@ from troth.gates.share.files.links import Link, Links, begin, end_all, use
 from troth.gates.share.files.making import STOP
 from troth.gates.share.files.receipt import delivery_of, endpoint_of, expect
 from troth.gates.share.files.recipient_keys import RecipientKeys
-from troth.gates.share.files.row import ONE, FileRow, Manifest, again, change, end, read_row, row_in
+from troth.gates.share.files.row import ONE, FileRow, Manifest, again, change, end, enter, read_row, row_in
 from troth.gates.share.files.source import Source
-from troth.record.commitment import new_event
-from troth.record.kinds import make_entry
-from troth.record.log import append
+from troth.record.cases import is_secret
 from troth.store import Store, Unit
 from troth.store.schema import from_micros, to_micros
 
@@ -138,7 +136,10 @@ class Fetching:
 
     def _begin(self, link: Link, row: FileRow, seen: int, start: int | None) -> Fetch:
         fetch = self._random(16).hex()
-        endpoint = endpoint_of(self._store, link.recipient)
+        one = self._source.disclosure(row.disclosure)
+        endpoint = None  # an acknowledgement is an entry that all can read
+        if one is not None and not is_secret(one.under):
+            endpoint = endpoint_of(self._store, link.recipient)
 
         def work(unit: Unit) -> FileRow:
             now = row_in(unit, row.disclosure)
@@ -199,7 +200,7 @@ class Fetching:
             values: dict[str, object] = {
                 "disclosure": now.disclosure, "recipient": now.recipient, "size": now.size, "sha256": now.sha256,
             }  # fmt: skip
-            append(unit, make_entry("file-fetched", new_event(self._random), unit.at, values))
+            enter(unit, "file-fetched", values)
             use(unit, link, now)
             if endpoint is not None:
                 expect(unit, now, fetch, endpoint)

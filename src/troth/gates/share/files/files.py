@@ -14,7 +14,19 @@ from troth.gates.share.files.fetching import AGAIN, Fetching
 from troth.gates.share.files.links import Links, end_all
 from troth.gates.share.files.making import Maker
 from troth.gates.share.files.recipient_keys import RecipientKeys
-from troth.gates.share.files.row import EVERY, OVER, READY, FileRow, Manifest, again, change, end, read_row, row_in
+from troth.gates.share.files.row import (
+    EVERY,
+    OVER,
+    READY,
+    FileRow,
+    Manifest,
+    again,
+    change,
+    end,
+    read_row,
+    row_in,
+    secret,
+)
 from troth.gates.share.files.source import Source, erased_since
 from troth.gates.share.queue import Queue
 from troth.policy.values import write_moment
@@ -101,8 +113,11 @@ class Files:
             return [row for row in rows if erased_since(connection, row.disclosure, row.seen)]
 
     def _tell(self, unit: Unit, row: FileRow, manifest: Manifest) -> None:
-        """Tell the recipient of a file that became ready, unless there is a link to it already."""
-        if self._queue is None or not self._queue.reachable(row.recipient):
+        """Tell the recipient of a file that became ready, unless there is a link to it already.
+
+        Of one that is given under a legal request nobody is told by a message: staff hand over its link.
+        """
+        if self._queue is None or not self._queue.reachable(row.recipient) or secret(unit, row.disclosure):
             return
         if unit.rows(OPEN_LINK, {"of_disclosure": row.disclosure, "now": to_micros(unit.at)}):
             return

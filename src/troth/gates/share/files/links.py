@@ -10,14 +10,14 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, select
 
-from troth.gates.share.files.row import KEPT, FileRow, add, change, row_in
+from troth.gates.share.files.row import KEPT, FileRow, add, change, row_in, secret
 from troth.store import Store, Unit
 from troth.store.schema import disclosures, file_links, from_micros, to_micros
 
@@ -46,6 +46,15 @@ END_ALL = (
     file_links.update()
     .where(file_links.c.disclosure == bindparam("of_disclosure"), file_links.c.ended_at.is_(None))
     .values(ended_at=bindparam("new_ended_at"))
+)
+UNDER = (
+    select(disclosures.c.id)
+    .where(
+        disclosures.c.under == bindparam("of_under"),
+        disclosures.c.channel == "file",
+        disclosures.c.state == "done",
+    )
+    .order_by(disclosures.c.created_at.desc(), disclosures.c.id)
 )
 DISCLOSURE = select(disclosures.c.recipient, disclosures.c.channel, disclosures.c.state).where(
     disclosures.c.id == bindparam("of_id")
@@ -102,42 +111,55 @@ class Links:
         with self.store.read() as connection:
             return [_read(row) for row in connection.execute(EVERY) if disclosure in (None, row.disclosure)]
 
+    def under(self, id: str) -> Sequence[str]:
+        """The disclosures that are files and were done under a legal request, of which something may leave; the latest
+        first.
+        """
+        with self.store.read() as connection:
+            return [str(found) for found in connection.execute(UNDER, {"of_under": id}).scalars()]
+
     def make(self, disclosure: str, *, by: str, lasts: timedelta = KEPT) -> tuple[str, datetime]:
         """A new link to the file of a disclosure, which is shown this once, and when it expires.
 
-        A file that was fetched or has expired is made again for it. LinkError: there is no such file, or it was
-        stopped.
+        A file that was fetched or has expired is made again for it. LinkError: there is no such file, it was stopped,
+        or it is given under a legal request.
         """
+
+        def work(unit: Unit) -> tuple[str, datetime]:
+            if secret(unit, disclosure):
+                raise LinkError(
+                    "This file is given under a legal request, so a link to it is signed for: `troth legal link`."
+                )
+            return self.put(unit, disclosure, by=by, lasts=lasts)
+
+        return self.store.write(work)
+
+    def put(self, unit: Unit, disclosure: str, *, by: str, lasts: timedelta = KEPT) -> tuple[str, datetime]:
+        """The same in a unit of work, for whoever has made sure that there may be one."""
         if not by:
             raise LinkError("A link names who made it.")
         if not timedelta(0) < lasts <= LONGEST:
             raise LinkError(f"A link opens for up to {LONGEST.days} days.")
-
-        def work(unit: Unit) -> tuple[str, datetime]:
-            now = to_micros(unit.at)
-            found = unit.rows(DISCLOSURE, {"of_id": disclosure})
-            if not found or found[0][1] != "file":
-                raise LinkError(
-                    f"There is no disclosure '{disclosure[:100]}' that is a file. `troth file list` has them."
-                )
-            recipient, _, state = found[0]
-            row = row_in(unit, disclosure)
-            if (row is not None and row.state == "stopped") or state in ("stopped", "refused"):
-                raise LinkError("Nothing of this disclosure may leave any more. Share anew what still may.")
-            if row is None:
-                add(unit, disclosure, str(recipient), now)
-            elif row.state in ("fetched", "expired"):
-                change(unit, disclosure, {"state": "waiting", "why": None, "name": None, "next_at": now})
-            if row is not None:
-                change(unit, disclosure, {"keep_until": max(row.keep_until or 0, to_micros(unit.at + lasts))})
-            return self.add(unit, disclosure, str(recipient), by, lasts)
-
-        return self.store.write(work)
+        now = to_micros(unit.at)
+        found = unit.rows(DISCLOSURE, {"of_id": disclosure})
+        if not found or found[0][1] != "file":
+            raise LinkError(f"There is no disclosure '{disclosure[:100]}' that is a file. `troth file list` has them.")
+        recipient, _, state = found[0]
+        row = row_in(unit, disclosure)
+        if (row is not None and row.state == "stopped") or state in ("stopped", "refused"):
+            raise LinkError("Nothing of this disclosure may leave any more. Share anew what still may.")
+        if row is None:
+            add(unit, disclosure, str(recipient), now)
+        elif row.state in ("fetched", "expired"):
+            change(unit, disclosure, {"state": "waiting", "why": None, "name": None, "next_at": now})
+        keep_until = max((row.keep_until if row is not None else None) or 0, to_micros(unit.at + lasts))
+        change(unit, disclosure, {"keep_until": keep_until})
+        return self.add(unit, disclosure, str(recipient), by, lasts)
 
     def add(
         self, unit: Unit, disclosure: str, recipient: str, by: str, lasts: timedelta = KEPT
     ) -> tuple[str, datetime]:
-        """The same in a unit of work, of a file that is there."""
+        """A new link in a unit of work, to a file that is there."""
         token = base64.urlsafe_b64encode(self._random(32)).rstrip(b"=").decode()
         row: dict[str, Any] = {
             "digest": _digest(token), "disclosure": disclosure, "recipient": recipient,

@@ -24,13 +24,10 @@ from troth.gates.share.files.encrypting import SUFFIXES, EncryptionError, check_
 from troth.gates.share.files.formats import Format, pieces
 from troth.gates.share.files.freshness import Freshness, Marks
 from troth.gates.share.files.recipient_keys import RecipientKey, RecipientKeys
-from troth.gates.share.files.row import KEPT, NAMED, FileRow, Manifest, add, change, end, row_in
+from troth.gates.share.files.row import KEPT, NAMED, FileRow, Manifest, add, change, end, enter, row_in
 from troth.gates.share.files.source import Source, batches_of
 from troth.gates.share.wanted import Leaving
-from troth.record.commitment import new_event
 from troth.record.durable import sync_folder
-from troth.record.kinds import make_entry
-from troth.record.log import append
 from troth.store import Store, Unit
 from troth.store.schema import disclosure_files, disclosures, to_micros
 
@@ -199,7 +196,7 @@ class Maker:
                 "encryption": manifest.encryption, "key": taken.key.id, "size": manifest.size,
                 "sha256": manifest.sha256, "persons": manifest.persons, "values": manifest.values,
             }  # fmt: skip
-            append(unit, make_entry("file-made", new_event(self._random), unit.at, values))
+            enter(unit, "file-made", values)
             until = max(to_micros(unit.at + KEPT), row.keep_until or 0)
             after: dict[str, Any] = {
                 "state": "ready", "why": None, "name": f"{taken.name}{SUFFIXES[manifest.encryption]}",

@@ -89,6 +89,12 @@ class RecipientKeys:
             rows = connection.execute(OF_RECIPIENT, {"of_recipient": recipient}).all()
         return public_of(rows)
 
+    def fetches(self, recipient: str) -> bool:
+        """Whether a recipient has a fetch secret that counts."""
+        with self.store.read() as connection:
+            rows = connection.execute(OF_RECIPIENT, {"of_recipient": recipient}).all()
+        return any(row.kind == FETCH for row in rows)
+
     def who(self, secret: str) -> str | None:
         """The recipient whose fetch secret this is; None for one that is unknown or has ended."""
         match = _SECRET.fullmatch(secret)

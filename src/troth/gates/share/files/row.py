@@ -13,11 +13,13 @@ from typing import Any, Literal, get_args
 import msgspec
 from sqlalchemy import bindparam, select
 
+from troth.record import canonical
+from troth.record.cases import enter_sealed, is_secret
 from troth.record.commitment import new_event
 from troth.record.kinds import make_entry
 from troth.record.log import append
-from troth.store import Unit
-from troth.store.schema import disclosure_files, from_micros, to_micros
+from troth.store import Store, Unit
+from troth.store.schema import disclosure_files, disclosures, from_micros, to_micros
 
 State = Literal["waiting", "making", "ready", "fetched", "expired", "stopped"]
 STATES: tuple[State, ...] = get_args(State)
@@ -34,6 +36,7 @@ OVER = (
     .order_by(disclosure_files.c.disclosure)
 )
 READY = select(*COLUMNS).where(disclosure_files.c.state == "ready").order_by(disclosure_files.c.disclosure)
+UNDER = select(disclosures.c.under).where(disclosures.c.id == bindparam("of_id"))
 ADD = disclosure_files.insert().values({column.name: bindparam(column.name) for column in COLUMNS})
 
 
@@ -112,6 +115,13 @@ def row_in(unit: Unit, disclosure: str) -> FileRow | None:
     return read_row(rows[0]) if rows else None
 
 
+def look(store: Store, disclosure: str) -> FileRow | None:
+    """The file of a disclosure as it is now; None if there is none, or none yet. StoreUnavailableError."""
+    with store.read() as connection:
+        row = connection.execute(ONE, {"of_disclosure": disclosure}).first()
+    return None if row is None else read_row(tuple(row))
+
+
 def add(unit: Unit, disclosure: str, recipient: str, now: int, state: State = "waiting", **more: Any) -> None:
     """A file that is to be made."""
     values: dict[str, Any] = dict.fromkeys(column.name for column in COLUMNS)
@@ -135,10 +145,24 @@ def change(unit: Unit, disclosure: str, values: Mapping[str, Any]) -> None:
     unit.change(statement, {"of_disclosure": disclosure, **{f"new_{name}": values[name] for name in names}})
 
 
+def secret(unit: Unit, disclosure: str) -> bool:
+    """Whether that there is this file may be secret: it is given under a legal request."""
+    rows = unit.rows(UNDER, {"of_id": disclosure})
+    return bool(rows) and is_secret(rows[0][0])
+
+
+def enter(unit: Unit, kind: str, values: Mapping[str, object]) -> None:
+    """The entry of what became of a file; sealed where it may be secret, so that the record does not tell of it."""
+    disclosure = str(values["disclosure"])
+    if secret(unit, disclosure):
+        enter_sealed(unit, "disclosed", disclosure, kind, canonical.encode(values).decode())
+    else:
+        append(unit, make_entry(kind, new_event(), unit.at, values))
+
+
 def end(unit: Unit, row: FileRow, state: State, why: str) -> None:
     """A file that can be fetched no longer, and was not: its entry, and what is left of it. `why` is a short code."""
-    values: dict[str, object] = {"disclosure": row.disclosure, "recipient": row.recipient, "why": why}
-    append(unit, make_entry("file-ended", new_event(), unit.at, values))
+    enter(unit, "file-ended", {"disclosure": row.disclosure, "recipient": row.recipient, "why": why})
     change(unit, row.disclosure, {"state": state, "why": why, "name": None, "fetch": None, "leased_until": None})
 
 

@@ -14,16 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Literal
 
 import msgspec
 
 from troth.decision.point import DecisionPoint
 from troth.decision.question import REASONS, Decision, State
-from troth.gates.mail.footer import Footer
-from troth.gates.mail.offering import Offer, Offering, leads_to_pages
+from troth.gates.mail.offering import Offering, leads_to_pages
 from troth.gates.mail.recipients import Known, narrowed
 from troth.gates.mail.streams import Stream, Streams
+from troth.gates.mail.verdict import OF_RECIPIENT, Outcome, Verdict, kept_back, refused
 from troth.gates.mail.verp import Verp
 from troth.people import Identifier, People
 from troth.people.errors import IdentifierError
@@ -31,55 +30,9 @@ from troth.people.suppressions import EVERYTHING, PURPOSE
 from troth.policy.model import Version
 from troth.store import Unit
 
-Outcome = Literal["send", "suppressed", "refused"]
+__all__ = ["AT_ONCE", "Mailing", "Verdict"]
+
 AT_ONCE = 10_000  # recipients in one call, and so in one read
-
-# What a verdict can be besides the reasons of decisions; the codes are stable.
-MAIL_REASONS: dict[str, str] = {
-    "bounced": "Mail to the address does not arrive: its server said for good that it does not work.",
-    "suppressed": "The address is on the list of those that get no such mail.",
-    "bad-address": "This is no e-mail address.",
-    "no-opt-out": "The mail must say how to opt out, and there is no choice, or no page over https, to lead to.",
-    "no-postal-address": "The mail must name a postal address, and neither the stream nor the policy has one.",
-}
-# The reasons of a decision that are about the recipient; the others are about the mail, which goes to nobody then.
-OF_RECIPIENT = frozenset({"opted-out", "not-opted-in", "collected-under", "expired"})
-
-
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of one recipient.
-
-    `send`, with what to add to marketing: `offer` has the headers and the footer. `suppressed`: this recipient gets
-    none. `refused`: such mail goes to nobody, or the address is none. `reason` is a code of `MAIL_REASONS` or
-    `REASONS`, `sentence` that of the policy, or of the code where the policy says nothing. `person` is None for an
-    address that nobody has. `verp` is the local part of the envelope sender, `returns` its domain.
-    """
-
-    address: str
-    person: str | None = None
-    outcome: Outcome
-    reason: str
-    sentence: str
-    statement: str | None = None
-    version: str | None = None
-    offer: Offer | None = None
-    verp: str = ""
-    returns: str = ""
-
-    @property
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """The header lines to add, as names and values."""
-        return () if self.offer is None else self.offer.headers
-
-    @property
-    def footer(self) -> Footer | None:
-        """The footer to add, for marketing."""
-        return None if self.offer is None else self.offer.footer
-
-    @property
-    def allowed(self) -> bool:
-        """Whether it is sent."""
-        return self.outcome == "send"
 
 
 class Mailing:
@@ -158,7 +111,7 @@ class Mailing:
         known = Known(self.people, [blind for blind in blinds if blind is not None], self._terms(stream))
         deciding = _Deciding(self.point, stream, at, self._names, version)
         return [
-            _refused(address, "bad-address")
+            refused(address, "bad-address")
             if blind is None
             else deciding.verdict(address, known.person(blind), known, blind)
             for address, blind in zip(addresses, blinds, strict=True)
@@ -225,9 +178,9 @@ class Mailing:
         if not verdict.allowed:
             return verdict
         if None in self._leads(stream, version, verdict.statement):
-            return _refused(verdict.address, "no-opt-out", verdict)
+            return refused(verdict.address, "no-opt-out", verdict)
         if not (stream.address or version.publisher.address).strip():
-            return _refused(verdict.address, "no-postal-address", verdict)
+            return refused(verdict.address, "no-postal-address", verdict)
         return verdict
 
     def _leads(self, stream: Stream, version: Version, statement: str | None) -> tuple[str | None, str | None]:
@@ -266,15 +219,9 @@ class _Deciding:
         rows = known.suppressed(blind)
         for row in rows:
             if row.scope == EVERYTHING:
-                reason = "bounced" if row.reason == "bounce" else "suppressed"
-                return Verdict(
-                    address=address, person=person, outcome="suppressed", reason=reason, sentence=MAIL_REASONS[reason]
-                )
+                return kept_back(address, person, "bounced" if row.reason == "bounce" else "suppressed")
             if row.scope.startswith(PURPOSE) and row.scope.removeprefix(PURPOSE) in self._path:
-                sentence = MAIL_REASONS["suppressed"]
-                return Verdict(
-                    address=address, person=person, outcome="suppressed", reason="suppressed", sentence=sentence
-                )
+                return kept_back(address, person, "suppressed")
         stated = {} if person is None else known.stated.get(person, {})
         if rows:
             stated = narrowed(stated, {} if person is None else known.said_in.get(person, {}), rows)
@@ -310,11 +257,3 @@ class _Deciding:
             first = first or decision
         assert first is not None  # noqa: S101 - there is at least one
         return first
-
-
-def _refused(address: str, reason: str, verdict: Verdict | None = None) -> Verdict:
-    return Verdict(
-        address=address, person=verdict.person if verdict else None, outcome="refused", reason=reason,
-        sentence=MAIL_REASONS[reason], statement=verdict.statement if verdict else None,
-        version=verdict.version if verdict else None,
-    )  # fmt: skip

@@ -123,6 +123,7 @@ def test_with_the_store_away_it_may_be_tried_again(served: Choosing, client: htt
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     with monkeypatch.context() as patched:
         patched.setattr(served.people.store, "read", away)
+        patched.setattr(served.people.store, "glance", away)
         answer = client.post("/v1/mail/check", json={"stream": "account", "recipients": ["a@b.cd"]})
         assert answer.status_code == 503
     assert check(client)[0]["outcome"] == "send"

@@ -171,6 +171,19 @@ def tables_by_copying(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Non
     module.migrate = really
 
 
+@pytest.fixture(scope="session", autouse=True)
+def commands_made_once() -> "Iterator[None]":
+    """Make the tree of all commands of `troth` once, not for every command of a test: it takes most of the time."""
+    import functools
+
+    import typer.testing as module
+
+    really = module._get_command  # type: ignore[attr-defined]
+    module._get_command = functools.cache(really)  # type: ignore[attr-defined]
+    yield
+    module._get_command = really  # type: ignore[attr-defined]
+
+
 @pytest.fixture(scope="session")
 def chromium() -> "Iterator[Browser]":
     """Give a headless browser: the system's Chromium, which looks nothing up outside this machine."""

@@ -5,6 +5,8 @@ Exit codes: 0 done or yes, 1 no (a refusal, findings), 2 the input cannot be und
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from troth.cli import (
@@ -110,5 +112,9 @@ def _troth(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. Of all commands only those under the first word are made: all take a fifth of a second."""
+    commands = [one for one in app.registered_commands if one.name in sys.argv[1:2]]
+    groups = [one for one in app.registered_groups if one.name in sys.argv[1:2]]
+    if commands or groups:
+        app.registered_commands, app.registered_groups = commands, groups
     app()

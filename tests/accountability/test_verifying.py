@@ -89,7 +89,9 @@ def test_a_test_that_breaks_has_found_nothing(house: House, place: Place, monkey
 
     monkeypatch.setattr(running_tests, "TESTS", {"record": broken})
     (one,) = run(place, ["record"])
-    assert (one.state, "the disk is gone" in one.sentence) == ("unknown", True)
+    assert (one.state, one.sentence) == ("unknown", "The test could not be done.")
+    assert "the disk is gone" in one.detail  # for whoever runs it: everybody reads the sentence
+    assert Results(house.store).latest()["record"].detail == ""
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,9 @@ def test_a_port_that_nobody_declared_is_found() -> None:
         port = listener.getsockname()[1]
         assert port not in listening_ports()  # loopback is nobody else's
         here = {"addresses": lambda: ["127.0.0.1"], "listening": lambda: {port}}
-        assert str(port) in firewall([], **here).sentence
+        assert str(port) in firewall([], **here).detail
+        assert str(port) not in firewall([], **here).sentence  # which is public
+        assert firewall(None, **here).state == "unknown"
         assert firewall([], **here).state == "failed"
         assert firewall([port], **here).state == "passed"
         assert firewall([], addresses=lambda: ["127.0.0.1"], listening=set).state == "passed"

@@ -177,7 +177,7 @@ def _serve(
                 terms=terms_of(),
                 files=configuration.data / "files",
                 mail=MailPlace(configuration.streams, sink=sink, kept=timedelta(days=configuration.mail_days)),
-                schedule=Schedule(declared_ports(*filter(None, [port])), SOON if demonstrate else FIRST),
+                schedule=Schedule(declared_ports(port), SOON if demonstrate else FIRST),
             )
         except server.ServerError as error:
             fail(error.message)

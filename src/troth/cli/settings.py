@@ -50,7 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     legal_ahead: int
     legal_review: int
     legal_bands: Mapping[str, int]
-    ports: tuple[int, ...]
+    ports: tuple[int, ...] | None
 
 
 KEYS = {
@@ -147,7 +147,7 @@ def settings(directory: Path | None = None, environment: Mapping[str, str] | Non
         legal_ahead=number("legal_ahead", 7, 365, "the number of days"),
         legal_review=number("legal_review", 7, 365, "the number of days"),
         legal_bands=_bands(text("legal_bands", "national-security=250")),
-        ports=_ports(text("ports", "")) if "ports" in values else (),
+        ports=_ports(text("ports", "")) if "ports" in values else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
@@ -40,17 +41,23 @@ def verify(
     with opened_log() as log:
         policy = published_in(log.store, "nothing is promised")
         vault = vault_in(log.store, policy, begin=True)
-        found = run(Place(log, policy, vault, declared_ports(*(port or ()))), names or None)
+        found = run(Place(log, policy, vault, declared_ports(more=port or ())), names or None)
         log.sign()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("test", "result", "what was found"):
         table.add_column(heading, overflow="fold")
     for one in found:
-        table.add_row(one.name, Text(one.state, style=_STYLES[one.state]), one.sentence)
+        table.add_row(one.name, Text(one.state, style=_STYLES[one.state]), f"{one.sentence} {one.detail}".strip())
     out.print(table)
     raise typer.Exit(int(any(one.state == "failed" for one in found)))
 
 
-def declared_ports(*more: int) -> set[int]:
-    """The ports of this machine that may answer to others, by the configuration."""
-    return {configured().port, *configured().ports, *more}
+def declared_ports(own: int | None = None, more: Collection[int] = ()) -> set[int] | None:
+    """The ports of this machine that may answer to others, by the configuration and `more`; None: nobody declared any.
+
+    `own` is the port of the server, if it is another than the configured one. It counts as declared beside others.
+    """
+    configuration = configured()
+    if configuration.ports is None and not more:
+        return None
+    return {own or configuration.port, *(configuration.ports or ()), *more}

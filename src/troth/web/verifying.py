@@ -23,9 +23,9 @@ FIRST = 300.0  # seconds after the start, when everything else has come up
 
 
 class Schedule(msgspec.Struct, frozen=True):
-    """When is tested, in seconds: first after the start, and then. `ports` are those that may answer to others."""
+    """When is tested, in seconds: first after the start, and then. `ports` may answer to others (None: see Place)."""
 
-    ports: Collection[int] = ()
+    ports: Collection[int] | None = None
     first: float = FIRST
     every: float = EVERY
 
@@ -77,5 +77,5 @@ class Verifier:
             return 0
         for one in found:
             if one.state == "failed":
-                log_.warning("The test '%s' fails: %s", one.name, one.sentence)
+                log_.warning("The test '%s' fails: %s %s", one.name, one.sentence, one.detail)
         return len(found)

@@ -35,21 +35,26 @@ OF = (
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What one test found: its name, how it went, and a sentence that says what was seen."""
+    """What one test found: its name, how it went, and a sentence that says what was seen, which everybody can read.
+
+    `detail` is for whoever runs the test: what would help those who attack. It is kept nowhere.
+    """
 
     name: str
     state: State
     sentence: str
+    detail: str = ""
 
 
 class Result(msgspec.Struct, frozen=True):
-    """A result that was kept. `leaf` is its entry in the record."""
+    """A result that was kept. `leaf` is its entry in the record. One that is read has no `detail` (see Found)."""
 
     leaf: int
     name: str
     state: State
     sentence: str
     at: datetime
+    detail: str = ""
 
     def fresh(self, at: datetime) -> bool:
         """Whether it still says something at a moment."""
@@ -97,7 +102,7 @@ class Results:
         leaf = append(unit, make_entry("verified", new_event(self._random), unit.at, values))
         row = {"leaf": leaf, "name": one.name, "state": one.state, "sentence": sentence, "at": to_micros(unit.at)}
         unit.change(ADD, row)
-        return Result(leaf, one.name, one.state, sentence, unit.at)
+        return Result(leaf, one.name, one.state, sentence, unit.at, one.detail)
 
 
 def _result(row: Any) -> Result:

@@ -29,12 +29,15 @@ DUE = timedelta(days=1)
 
 
 class Place(msgspec.Struct, frozen=True):
-    """What is tested: the record and the vault, the policy, and the ports of this machine that may answer to others."""
+    """What is tested: the record and the vault, the policy, and the ports of this machine that may answer to others.
+
+    `ports` are None where nobody declared them.
+    """
 
     log: Log
     policy: Policy
     vault: Vault
-    ports: Collection[int] = ()
+    ports: Collection[int] | None = None
 
     @property
     def version(self) -> Version:
@@ -122,5 +125,5 @@ def _run(place: Place, name: str, test: Callable[[Place], Found | tuple[Found, .
     try:
         found = test(place)
     except Exception as error:
-        return (Found(name, "unknown", f"The test could not be done: {error}"),)
+        return (Found(name, "unknown", "The test could not be done.", f"{type(error).__name__}: {error}"),)
     return found if isinstance(found, tuple) else (found,)

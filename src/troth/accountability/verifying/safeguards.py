@@ -136,24 +136,29 @@ def key_rotation(vault: Vault, at: datetime) -> Found:
 
 
 def firewall(
-    declared: Collection[int],
+    declared: Collection[int] | None,
     addresses: Callable[[], Iterable[str]] | None = None,
     listening: Callable[[], Collection[int]] | None = None,
 ) -> Found:
     """Whether only the declared ports of this machine answer on addresses that others can reach.
 
     Every port on which something listens is called on every such address; what stands in between and lets nobody
-    through counts as it should. A machine without such an address says nothing.
+    through counts as it should. A machine without such an address says nothing, and neither does one of which no ports
+    were declared (None). Which ports they are is told in the detail alone: the sentence is on a public page.
     """
+    if declared is None:
+        return Found("firewall", "unknown", "Nobody declared which ports may answer: `ports` in troth.toml does.")
     outward = list((addresses or outward_addresses)())
     if not outward:
         return Found("firewall", "unknown", "This machine has no address that others could reach.")
     open_ = {port for port in (listening or listening_ports)() if any(_answers(one, port) for one in outward)}
     if undeclared := sorted(open_ - set(declared)):
         named = ", ".join(str(port) for port in undeclared)
-        return Found("firewall", "failed", f"Ports that nobody declared answer on {', '.join(outward)}: {named}.")
-    answering = f", {len(open_)} of them answer" if open_ else ""
-    return Found("firewall", "passed", f"Nothing but the {len(set(declared))} declared ports answers{answering}.")
+        many = f"{len(undeclared)} ports" if len(undeclared) > 1 else "A port"
+        sentence = f"{many} that nobody declared answer{'s' * (len(undeclared) == 1)} to other machines."
+        detail = f"On {', '.join(outward)}: {named}. Close them, or declare them with `ports` in troth.toml."
+        return Found("firewall", "failed", sentence, detail)
+    return Found("firewall", "passed", "No port answers to other machines but those that were declared.")
 
 
 def outward_addresses() -> list[str]:

@@ -26,6 +26,7 @@ from troth.accountability.legal.facts import (
 from troth.accountability.legal.requests import hidden
 from troth.accountability.verification import contradictions
 from troth.gates.errors import GateError
+from troth.gates.share.wanted import Wanted
 from troth.record.kinds import read_entry
 
 
@@ -218,6 +219,48 @@ def test_refused_and_challenged_release_nothing(small: House) -> None:
     nothing(small, other.id)
     with pytest.raises(CaseError, match="is refused"):
         small.desk.do(small.staff["cara"], other.id, Approved())
+
+
+def test_what_is_refused_while_it_is_decided_is_not_released(small: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.person("ann")
+    one = small.request("ann", gag=Gag(basis="18 U.S.C. 2705(b)"))
+    small.approved(one.id)
+    decide, refusals = small.sharing._deciding.decide, [Refused(why="too late")]
+
+    def slowly(*asked):
+        found = decide(*asked)
+        if refusals:  # another process, between what was decided and what is written
+            small.desk.do(small.staff["cara"], one.id, refusals.pop())
+        return found
+
+    monkeypatch.setattr(small.sharing._deciding, "decide", slowly)
+    nothing(small, one.id)
+    assert refusals == []
+    (kept,) = small.sharing.register().list()
+    assert (kept.state, kept.persons) == ("refused", 0)
+    assert small.desk.requests.find(one.id).released == ()
+
+
+def test_what_the_gate_enters_of_a_request_holds_nobody_up(small: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ann", "bob"):
+        small.person(name)
+    ids = [small.approved(small.request(name, gag=Gag(basis="18 U.S.C. 2705(b)")).id).id for name in ("ann", "bob")]
+    decide, others = small.sharing._deciding.decide, ids[1:]
+    tries = []
+
+    def slowly(*asked):
+        tries.append(decide(*asked))
+        while others:  # what another process disclosed under another request meanwhile
+            wanted = Wanted(recipient="court", purpose="legal.comply", data=("identity.name",), channel="answer",
+                            under=others.pop(), identified=True)  # fmt: skip
+            assert small.sharing.share(wanted, [account("bob")]).persons == 1
+        return tries[-1]
+
+    monkeypatch.setattr(small.sharing._deciding, "decide", slowly)
+    wanted = Wanted(recipient="court", purpose="legal.comply", data=("identity.name",), channel="answer",
+                    under=ids[0], identified=True)  # fmt: skip
+    assert small.sharing.share(wanted, [account("ann")]).persons == 1
+    assert len(tries) == 2, "each was decided once"
 
 
 def test_it_ends(small: House) -> None:

@@ -19,6 +19,7 @@ from troth.gates.collect import Collecting, Submission
 from troth.gates.delivery.queue import Queue
 from troth.gates.share.share import Sharing
 from troth.gates.share.wanted import Wanted
+from troth.gates.tally import counts_by_statement
 from troth.people import ChoiceIndex, Identifier, open_people
 from troth.record.published import published_policy
 from troth.store import open_store
@@ -145,3 +146,23 @@ def test_what_is_late_is_a_warning_about_the_recipient(place: Path) -> None:
     with sqlite3.connect(place / "var/troth.db") as database:
         assert database.execute("SELECT count(*) FROM follow_ups WHERE late_leaf IS NOT NULL").fetchone() == (1,)
     lines("record", "verify")
+
+
+def test_what_is_decided_by_hand_counts_for_the_page_of_promises(place: Path) -> None:
+    def shared() -> int:
+        with open_store(f"sqlite:///{place / 'var/troth.db'}") as store:
+            days = counts_by_statement(store, store.clock()).get("marketing-mail", ())
+            return sum(day.allowed for day in days)
+
+    before = shared()
+    lines("endpoint", "add", "marketing-agency", "https://agency.example/in", "--staff", "mary")
+    with gates(place) as (vault, _):
+        fields = {"contact.email": "ann@new.example", "identity.name": "Ann"}
+        form = Submission(statement="site-forms", fields=fields, product="gotomeeting", moment="visit", who=ANN)
+        Collecting(vault, DecisionPoint(vault.people.policy)).collect(form)
+    lines("follow", "run")
+    followed = json.loads(lines("follow", "list", "--all", "--format", "json"))
+    assert ("marketing-agency", "correction", "sent") in {
+        (one["recipient"], one["kind"], one["state"]) for one in followed
+    }
+    assert shared() == before + 1

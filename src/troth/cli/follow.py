@@ -135,19 +135,21 @@ def _opened(*, write: bool = False) -> Iterator[Following]:
     from troth.gates.errors import GateError
     from troth.gates.following.following import Following
     from troth.gates.share.share import Sharing
+    from troth.gates.tally import Tally
     from troth.people import ChoiceIndex
 
     with opened_vault(write=write) as vault:
         policy = as_claims_stand(vault.store, vault.people.policy)
         queue = Queue(vault.store, vault.people)
         conditions = make_conditions(vault.store, policy, terms_of())
-        point = DecisionPoint(policy)
+        point, tally = DecisionPoint(policy), Tally()
         index = ChoiceIndex(vault.people, point)
         index.catch_up()
-        sharing = Sharing(vault, point, index, conditions, queue=queue)
+        sharing = Sharing(vault, point, index, conditions, queue=queue, tally=tally)
         try:
             yield Following(vault, conditions.register, queue, sharing)
         except GateError as error:
             fail(error.message)
         finally:
             index.close()
+            tally.write(vault.store)

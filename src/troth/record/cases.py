@@ -17,6 +17,7 @@ from troth.store import Unit
 from troth.store.schema import case_facts, to_micros
 
 SECRET = "leg_"  # noqa: S105 - how the id of a legal request begins, which is no password
+DISCLOSED = "disclosed"  # the sort of facts about what was disclosed under one, which Troth enters itself
 ADD = case_facts.insert().values({column.name: bindparam(column.name) for column in case_facts.columns})
 
 

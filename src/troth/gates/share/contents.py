@@ -21,7 +21,7 @@ from troth.gates.share.disclosure import ONE, Disclosure, read_disclosure
 from troth.gates.share.wanted import Contents, Leaving
 from troth.people.errors import UnknownPersonError
 from troth.record import canonical
-from troth.record.cases import enter_sealed, is_secret
+from troth.record.cases import DISCLOSED, enter_sealed, is_secret
 from troth.record.commitment import new_event
 from troth.record.kinds import make_entry
 from troth.record.log import append
@@ -191,7 +191,7 @@ def _note(
     if persons:
         values: dict[str, object] = {"disclosure": one.id, "batch": batch, "persons": persons, "why": why}
         if is_secret(one.under):
-            enter_sealed(unit, "disclosed", one.id, "withheld", canonical.encode(values).decode())
+            enter_sealed(unit, DISCLOSED, one.id, "withheld", canonical.encode(values).decode())
         else:
             append(unit, make_entry("withheld", new_event(), unit.at, values))
     return all_of_it

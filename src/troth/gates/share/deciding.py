@@ -16,7 +16,7 @@ from troth.gates.share.asking import NOTHING_HELD, Asking, Found
 from troth.gates.share.disclosure import Outcome
 from troth.gates.share.lines import Line
 from troth.gates.share.wanted import Refused, Wanted
-from troth.gates.share.writing import Seen
+from troth.gates.share.writing import CASES, Seen, head_of
 from troth.gates.tally import Decided as Tallied
 from troth.gates.tally import Tally
 from troth.people import ChoiceIndex
@@ -85,7 +85,9 @@ class Deciding:
     def seen(self) -> Seen:
         """The state of things now, to be noted before anything is read of it."""
         facts = self.conditions.register.facts()
-        return Seen(self.index.seen, facts[-1].leaf if facts else -1)
+        with self.vault.store.read() as connection:
+            cases = head_of(connection.execute(CASES))
+        return Seen(self.index.seen, facts[-1].leaf if facts else -1, cases)
 
     def living(self, ids: Iterable[str]) -> dict[str, Living]:
         """Who each id means now, without those who were erased."""

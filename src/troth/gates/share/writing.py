@@ -2,12 +2,13 @@
 
 What a batch holds is decided before, outside of the transaction, so that nobody waits for it. So the first thing in the
 transaction is to see whether anything was recorded meanwhile by which it would have been decided otherwise: a choice, a
-merge or an erasure of one of its persons, or anything about a recipient. Then it is decided again.
+merge or an erasure of one of its persons, or anything about a recipient, a legal request or a transfer of the
+business. Then it is decided again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,12 +19,13 @@ from troth.gates.share.lines import Line, bound_to, commit_line, root_of, said_o
 from troth.gates.share.queue import Queue
 from troth.people.changes import Scribe
 from troth.record import canonical
-from troth.record.cases import enter_sealed, is_secret
+from troth.record.cases import DISCLOSED, enter_sealed, is_secret
 from troth.record.commitment import new_event
 from troth.record.kinds import make_entry
 from troth.record.log import append
 from troth.store import Unit
 from troth.store.schema import (
+    case_facts,
     choice_changes,
     disclosed,
     disclosure_batches,
@@ -40,6 +42,10 @@ CHOSE = select(choice_changes.c.person).where(choice_changes.c.leaf > bindparam(
 MERGED = select(person_links.c.person, person_links.c.other).where(
     person_links.c.leaf > bindparam("after"), person_links.c.what == "merged"
 )
+# By which conditions are answered: legal requests, transfers. What the gate itself enters of one is none of it.
+CASES = (
+    select(case_facts.c.leaf).where(case_facts.c.sort != DISCLOSED).order_by(case_facts.c.leaf.desc()).limit(1)
+)  # fmt: skip
 ERASED = select(persons.c.id).where(persons.c.erased_leaf > bindparam("after"))
 ADD_LINE = disclosed.insert().values({column.name: bindparam(column.name) for column in disclosed.columns})
 ADD_BATCH = disclosure_batches.insert().values(
@@ -66,20 +72,27 @@ FORGET = disclosure_waiting.delete().where(
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """The state of things in which a batch was decided: the heads of the record, and of what is about recipients."""
+    """The state of things in which a batch was decided: the heads of the record, and of what conditions go by."""
 
     choices: int
     recipients: int
+    cases: int
 
     def moved_on(self, unit: Unit, persons: frozenset[str]) -> bool:
         """Whether anything was recorded since by which the batch of these persons could be decided otherwise."""
         after = {"after": self.choices}
         return (
             int(unit.rows(HEAD)[0][0]) != self.recipients
+            or head_of(unit.rows(CASES)) != self.cases
             or any(str(person) in persons for (person,) in unit.rows(CHOSE, after))
             or any(str(one) in persons for row in unit.rows(MERGED, after) for one in row)
             or any(str(person) in persons for (person,) in unit.rows(ERASED, after))
         )
+
+
+def head_of(rows: Iterable[Sequence[Any]]) -> int:
+    """The latest fact in the answer to CASES; -1 without any."""
+    return next((int(row[0]) for row in rows), -1)
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -128,7 +141,7 @@ def write_batch(unit: Unit, one: Disclosure, batch: Batch, queue: Queue | None) 
         "root": root.hex(),
     }  # fmt: skip
     if is_secret(one.under):  # the record is public, and nobody may be told that there was anything
-        leaf = enter_sealed(unit, "disclosed", one.id, "batch", canonical.encode(values).decode())
+        leaf = enter_sealed(unit, DISCLOSED, one.id, "batch", canonical.encode(values).decode())
     else:
         leaf = append(unit, make_entry("disclosed", batch.event, unit.at, values))
     unit.change(

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from troth.record import canonical
-from troth.record.cases import enter_sealed, is_secret
+from troth.record.cases import DISCLOSED, enter_sealed, is_secret
 from troth.record.commitment import new_event
 from troth.record.kinds import make_entry
 from troth.record.log import append
@@ -155,7 +155,7 @@ def enter(unit: Unit, kind: str, values: Mapping[str, object]) -> None:
     """The entry of what became of a file; sealed where it may be secret, so that the record does not tell of it."""
     disclosure = str(values["disclosure"])
     if secret(unit, disclosure):
-        enter_sealed(unit, "disclosed", disclosure, kind, canonical.encode(values).decode())
+        enter_sealed(unit, DISCLOSED, disclosure, kind, canonical.encode(values).decode())
     else:
         append(unit, make_entry(kind, new_event(), unit.at, values))
 

@@ -48,9 +48,8 @@ class NameServer:
                 answer = server.answer(self.rfile.read(length), 65535)
                 self.wfile.write(struct.pack("!H", len(answer)) + answer)
 
-        self._udp = socketserver.UDPServer(("127.0.0.1", 0), Datagram)
+        self._tcp, self._udp = _both(Stream, Datagram)
         self.port = self._udp.server_address[1]
-        self._tcp = socketserver.TCPServer(("127.0.0.1", self.port), Stream)
 
     def answer(self, data: bytes, most: int) -> bytes:
         query = dns.message.from_wire(data)
@@ -80,6 +79,18 @@ class NameServer:
             for server in servers:
                 server.shutdown()
                 server.server_close()
+
+
+def _both(
+    stream: type[socketserver.BaseRequestHandler], datagram: type[socketserver.BaseRequestHandler]
+) -> tuple[socketserver.TCPServer, socketserver.UDPServer]:
+    """Servers of both kinds at one port, which must be free for both."""
+    while True:
+        tcp = socketserver.TCPServer(("127.0.0.1", 0), stream)
+        try:
+            return tcp, socketserver.UDPServer(tcp.server_address, datagram)
+        except OSError:
+            tcp.server_close()
 
 
 def quoted(value: str) -> str:

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
     from postgres_cluster import Cluster
 
+# The folders of the tests lie in memory where there is room for them and programs may run there: thousands of databases
+# wait for the disk at each commit otherwise. What a power cut leaves is tested on a simulated disk.
+MEMORY, ENOUGH = Path("/dev/shm"), 6 * 2**30  # bytes that have to be free there
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ENOUGH and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
 REQUIRE_ALL = os.environ.get("TROTH_REQUIRE_ALL") == "1"
 LEFT_OUT = "left out: needs "
 

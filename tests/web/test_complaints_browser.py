@@ -42,7 +42,7 @@ def test_a_complaint_goes_from_the_promise_to_the_body_and_back(chromium, tmp_pa
         page.reload()
         assert "Nobody did." in page.locator("main").inner_text()
         page.get_by_role("button", name="Pass it on to TRUSTe").click()
-        assert "It is with the recourse body." in page.locator("main").inner_text()
+        assert "It is with TRUSTe." in page.locator("main").inner_text()
         mine = page.url
         page.goto(f"{here.url}/recourse/{here.token}")
         page.get_by_role("link", name=one.id).click()

@@ -63,7 +63,14 @@ def counts_by_statement(store: Store, at: datetime) -> dict[str, Complaints]:
         id = one.received.statement
         if one.kind == "complaint" and id is not None:
             before = found.get(id, Complaints())
-            found[id] = Complaints(before.open + one.open, before.upheld + one.upheld)
+            decided = one.last(Determined) if one.upheld else None
+            times = [at for at in (before.since, decided.at if decided is not None else None) if at is not None]
+            found[id] = Complaints(
+                before.open + one.open,
+                before.upheld + one.upheld,
+                before.remedied + (one.state == "remedied"),
+                min(times, default=None),
+            )
     return found
 
 

@@ -116,7 +116,11 @@ def _story(  # noqa: PLR0917 - called in one place
         "why": promise.why,
         "since": None if promise.since is None else write_time(promise.since),
         "enforced": list(promise.enforced),
-        "complaints": {"open": promise.complaints.open, "upheld": promise.complaints.upheld},
+        "complaints": {
+            "open": promise.complaints.open,
+            "upheld": promise.complaints.upheld,
+            "remedied": promise.complaints.remedied,
+        },
         "whole": entries.whole,
         "never": gathering.never_rules(policy, promise.statement.id),
     }

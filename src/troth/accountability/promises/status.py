@@ -51,10 +51,26 @@ def right_test(id: str) -> str:
 
 
 class Complaints(msgspec.Struct, frozen=True):
-    """How many complaints there are about a statement: still open, and that were found to be right."""
+    """How many complaints there are about a statement: still open, found to be right and not remedied yet, remedied.
+
+    `since` is when the first that is not remedied yet was found to be right.
+    """
 
     open: int = 0
     upheld: int = 0
+    remedied: int = 0
+    since: datetime | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The same in words; empty where there is nothing to tell."""
+        parts = [
+            (self.open, f"{self.open} {'is' if self.open == 1 else 'are'} open"),
+            (self.upheld, f"{self.upheld} found to be right and not remedied yet"),
+            (self.remedied, f"{self.remedied} found to be right and remedied"),
+        ]
+        told = ", ".join(said for number, said in parts if number)
+        return f"{told[0].upper()}{told[1:]}." if told else ""
 
 
 class Requested(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,13 +206,14 @@ def _promise(  # noqa: PLR0917 - called in one place
     state, why, since = _state(rests, failing)
     if isinstance(statement, Claim):
         state, why, since = _claimed(claim, at)
-    elif isinstance(statement, Rights) and state != "broken":
+    elif isinstance(statement, Rights) and (state != "broken" or requests.state == "broken"):
         state, why, since = _asked_for(requests, state, why)
     elif _is_recourse(statement) and state != "broken" and next_body(version, at, taking) is None:
         state, since = "broken", None
         why = "Nobody takes complaints for it now: what it names has ended, and has no access to the cases."
     if complaints.upheld and state != "broken" and not isinstance(statement, Claim):
         times = "a complaint" if complaints.upheld == 1 else f"{complaints.upheld} complaints"
+        since = complaints.since
         state, why = "broken", f"{times.capitalize()} about it was found to be right, and is not remedied yet."
         if complaints.upheld > 1:
             why = why.replace(" was ", " were ").replace(" is not ", " are not ")

@@ -12,7 +12,7 @@ from litestar import Request, Response
 
 from troth.accountability.complaints.case_file import EXTENSIONS
 from troth.accountability.complaints.desk import ComplaintDesk
-from troth.accountability.complaints.facts import Closed, Determined, Said, what_of
+from troth.accountability.complaints.facts import Closed, Determined, Escalated, Said, what_of
 from troth.accountability.complaints.standing import ComplaintStanding
 from troth.accountability.complaints.texts import Opened
 from troth.accountability.ledger import Fact
@@ -131,6 +131,8 @@ def _step(fact: Fact[Said], opened: dict[str, Opened], readable: Collection[str]
         remark = OUTCOMES[said.outcome]
         if said.remedy_by is not None:
             remark += f" It has to be remedied by {said.remedy_by.day} {said.remedy_by:%B %Y}."
+    elif isinstance(said, Escalated) and said.why == "late":
+        remark = "No answer came in the promised days."
     elif isinstance(said, Closed):
         remark = ENDINGS[said.why] + (f" The rule: {said.rule}" if said.rule else "")
     who = WHO[said.by]

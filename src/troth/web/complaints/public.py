@@ -159,13 +159,14 @@ class Public:
     async def show(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """`GET /complaints/<code>`: how it stands."""
         one = await self._by_code(request)
-        return self._missing(request) if one is None else await self._page(request, one)
+        return self._missing(request) if one is None else await self._page(request, one, Sent({}, ()))
 
     async def act(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """`POST /complaints/<code>`: add to it, settle it, take it further, or take it back."""
         one = await self._by_code(request)
         if one is None:
             return self._missing(request)
+        sent = Sent({}, ())
         try:
             sent = await read_sent(request)
             said, written = self._step(one, sent)
@@ -173,7 +174,7 @@ class Public:
                 raise CaseError("Fifty things were added already; write to the address in the policy.")
             await asyncio.to_thread(self._place.desk.do, one.id, said, written)
         except (CaseError, FileError) as problem:
-            return await self._page(request, one, 422, str(problem))
+            return await self._page(request, one, sent, 422, str(problem))
         return seen_other(f"/complaints/{request.path_params['code']}")
 
     async def file(self, request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -213,9 +214,10 @@ class Public:
         return await asyncio.to_thread(self._place.desk.by_code, code) if CODE.fullmatch(code) else None
 
     async def _page(
-        self, request: Request[Any, Any, Any], one: ComplaintStanding, status: int = 200, wrong: str = ""
+        self, request: Request[Any, Any, Any], one: ComplaintStanding, sent: Sent, status: int = 200, wrong: str = ""
     ) -> Response[bytes]:
         place, now = self._place, self._place.clock()
+        to = body_name(place, one) or "the recourse body"
         steps = await asyncio.to_thread(place.steps, one)
         may = {kind.__name__.lower() for kind, by in MAY.items() if one.state in by.get("person", ())}
         may.discard("escalated")
@@ -231,13 +233,14 @@ class Public:
             request,
             "complaint.html",
             status=status,
+            sent=sent,
             one=one,
             wrong=wrong,
             may=may,
             steps=steps,
-            stands=STATES[one.state],
+            stands=STATES[one.state].replace("The recourse body", to).replace("the recourse body", to),
             due=[each for each in deadlines(one) if each.met is None and one.open],
-            to=body_name(place, one),
+            to=to,
             code=request.path_params["code"],
         )
 

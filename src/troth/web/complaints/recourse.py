@@ -47,18 +47,19 @@ class Recourse:
     async def show(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """`GET /recourse/<token>/<case>`."""
         body, one = await self._case(request)
-        return await self._page(request, body, one)
+        return await self._page(request, body, one, Sent({}, ()))
 
     async def act(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """`POST /recourse/<token>/<case>`: ask, mediate, determine, take an appeal, write more, or close."""
         body, one = await self._case(request)
+        sent = Sent({}, ())
         try:
             sent = await read_sent(request)
             said = self._step(one, sent, rules(self._place.desk, one))
             written = (*text("text", sent.get("what")), *sent.files)
             await asyncio.to_thread(self._place.desk.do_as_body, _token(request), one.id, said, written)
         except (CaseError, FileError) as problem:
-            return await self._page(request, body, one, 422, str(problem))
+            return await self._page(request, body, one, sent, 422, str(problem))
         return seen_other(f"/recourse/{_token(request)}/{one.id}")
 
     async def case_file(self, request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -107,8 +108,14 @@ class Recourse:
             case _:
                 raise FormError("The form asks for something that there is not.")
 
-    async def _page(
-        self, request: Request[Any, Any, Any], body: Body, one: ComplaintStanding, status: int = 200, wrong: str = ""
+    async def _page(  # noqa: PLR0917
+        self,
+        request: Request[Any, Any, Any],
+        body: Body,
+        one: ComplaintStanding,
+        sent: Sent,
+        status: int = 200,
+        wrong: str = "",
     ) -> Response[bytes]:
         place = self._place
         allowed = frozenset(kept.id for kept in readable(one))
@@ -124,10 +131,11 @@ class Recourse:
             status=status,
             body=body,
             one=one,
+            sent=sent,
             wrong=wrong,
             may=may,
             steps=steps,
-            stands=STATES[one.state],
+            stands=STATES[one.state].replace("with the recourse body", "with you"),
             rules=rules(place.desk, one),
             sentence=sentence_of(place.desk.policy, one),
             due=[each for each in deadlines(one) if each.met is None and one.open],

@@ -21,7 +21,9 @@ from troth.accountability.verifying.results import Result, Results
 from troth.conditions.claims.register import ClaimRegister
 from troth.gates.tally import counts_by_statement
 from troth.notice.view import render_from
+from troth.notice.words import title
 from troth.policy.model import Version
+from troth.policy.values import Text
 from troth.store import StoreError
 from troth.web.headers import Header, Receive, Scope, Send, send_text
 from troth.web.promises.bars import bars
@@ -61,6 +63,16 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     days: tuple[Day, ...] = ()
 
 
+class Ended(msgspec.Struct, frozen=True):
+    """A claim that is made no longer: its name and state, since when, why, and the id of its seal if it had one."""
+
+    name: str
+    state: str
+    since: datetime
+    why: Text | None
+    seal: str | None
+
+
 class PromiseRoutes:
     """An ASGI app for `/promises` and what lies below. `complaints` counts them by statement."""
 
@@ -96,10 +108,18 @@ class PromiseRoutes:
             retry: list[Header] = [(b"retry-after", b"5")]
             await send_text(scope, send, 503, "Whether promises are kept cannot be said at this moment.", retry)
             return
+        if found is None and match is not None and self._was_claimed(match["id"]):
+            said = f"This is not claimed any more, so it is no promise now. {PREFIX} says since when, and why."
+            await send_text(scope, send, 410, said)
+            return
         if found is None:
             await send_text(scope, send, 404, f"The policy in force has no such promise. {PREFIX} has all of them.")
             return
         await send_body(scope, send, *found, [NO_CACHE, (b"vary", b"accept-language")])
+
+    def _was_claimed(self, id: str | None) -> bool:
+        version = self._stored.policy.in_force(self._stored.clock())
+        return version is not None and any(claim.id == id for claim in version.claims)
 
     def find(
         self, id: str | None, as_json: bool = False, accept_language: str | None = None
@@ -126,7 +146,7 @@ class PromiseRoutes:
             page = render_from(
                 HERE / "templates", "promises.html", view, promises=found, counts=counts, latest=latest,
                 verified=max((result.at for result in results.values()), default=None),
-                bars=lambda each: bars(each.counted, today),
+                bars=lambda each: bars(each.counted, today), ended=self._ended(version, at),
             )  # fmt: skip
         else:
             history: dict[str, list[Result]] = {rest.name: self._results.of(rest.name, 5) for rest in one.rests}
@@ -135,6 +155,20 @@ class PromiseRoutes:
                 drawing=bars(one.counted, today),
             )  # fmt: skip
         return page, HTML
+
+    def _ended(self, version: Version, at: datetime) -> list[Ended]:
+        """The claims of a version that were made and are not now: their sentences are gone, and that is told here."""
+        standing = self._claims.standing(at)
+        found = []
+        for claim in version.claims:
+            if claim.end is None or claim.end > at:
+                continue
+            one = standing.get(claim.id)
+            state = one.state(at) if one is not None else "void" if claim.void is not None else "lapsed"
+            seal = one.signings[-1].said.seal if one is not None and one.signings and claim.seal else None
+            name = claim.programme or title(claim.framework or claim.id)
+            found.append(Ended(name, state, claim.end, claim.void.why if claim.void is not None else None, seal))
+        return found
 
     def _promises(self, version: Version, at: datetime, results: Mapping[str, Result]) -> tuple[Promise, ...]:
         """Every promise of a version, as it stands at a moment, by the latest results of the tests."""

@@ -39,6 +39,10 @@ _STYLES = {
 }  # fmt: skip
 
 
+NAMED = 76  # columns of a terminal from which on there is room for the names of claims
+_SHORT = ("state", "until", "entry", "when", "by")
+
+
 class Output(StrEnum):
     """How a report is written."""
 
@@ -91,13 +95,13 @@ def list_(at: At = None) -> None:
     if version is None:
         fail("No version of the policy is in force then.")
     warned = False
-    table = _table("claim", "name", "state", "until", "")
+    named = ("name",) if out.width >= NAMED else ()  # the id says it, too
+    table = _table("claim", *named, "state", "until", "")
     for stated in version.claims:
         state, until, remark = _stands(stated, standing.get(stated.id), when)
         warned |= bool(remark)
-        table.add_row(
-            stated.id, stated.programme or stated.framework or "", Text(state, style=_STYLES[state]), until, remark
-        )
+        name = (stated.programme or stated.framework or "",) if named else ()
+        table.add_row(stated.id, *name, Text(state, style=_STYLES[state]), until, remark)
     out.print(table if version.claims else "The policy in force makes no claim.")
     raise typer.Exit(int(warned))
 
@@ -225,5 +229,6 @@ def _stands(stated: Claim, one: ClaimStanding | None, at: object) -> tuple[str, 
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        # What is copied, and what is one word, stays whole; the rest is broken between words.
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("claim", "programme", "requirement", *_SHORT))
     return table

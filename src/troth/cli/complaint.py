@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from troth.cli.recipient import day
@@ -28,7 +27,7 @@ complaint.add_typer(body, name="body")
 
 Id = Annotated[str, typer.Argument(metavar="COMPLAINT", help="The id of a complaint, such as cmp_0123456789abcdef")]
 
-_NEXT = {"acknowledge": "to acknowledge", "answer": "to answer", "remedy": "to remedy"}
+_NEXT = {"acknowledge": "acknowledgement", "answer": "answer", "remedy": "remedy"}
 
 
 @complaint.command("list")
@@ -36,7 +35,7 @@ def list_(
     every: Annotated[bool, typer.Option("--all", help="Those that have ended, too")] = False,
     format: Annotated[Format, typer.Option(help="text for people, json for programs")] = Format.text,
 ) -> None:
-    """List the complaints that are open, those first whose deadline was passed. Ends with 1 if there is one of these.
+    """List what is open, that first whose deadline was passed. Ends with 1 if there is such.
 
     Example: troth complaint list
     """
@@ -59,15 +58,16 @@ def list_(
     if not shown:
         out.print("No complaint is open.")
         return
-    table = _table("complaint", "came", "about", "state", "due", "")
     for one in shown:
         mine = [each for each in waiting if each.id == one.id]
-        text = ", ".join(f"{_NEXT[each.what]} by {day(each.until)}" for each in mine)
-        overdue = any(each.late(now) for each in mine)
-        remark = Text("overdue", style="red") if overdue else Text("something was added" if one.unread() else "")
-        about = one.received.statement or ("feedback" if one.kind == "feedback" else "")
-        table.add_row(one.id, day(one.at), about, one.state, text, remark)
-    out.print(table)
+        late_ones = any(each.late(now) for each in mine)
+        remark = Text(" overdue", style="bold red") if late_ones else Text(" more was written" if one.unread() else "")
+        about = f" about {one.received.statement}" if one.received.statement else ""
+        out.print(Text.assemble((one.id, "bold"), f"  {one.state}", remark))
+        out.print(f"  {one.kind}{about}, came {one.at:%Y-%m-%d}")
+        for each in mine:
+            by = f"{'should have been ' if each.late(now) else ''}by {each.until:%Y-%m-%d}"
+            out.print(f"  {_NEXT[each.what]} {by}")
     raise typer.Exit(int(late))
 
 
@@ -161,10 +161,3 @@ def _write(folder: Path, name: str, data: bytes) -> None:
     except OSError as error:
         fail(f"{folder / safe} cannot be written: {error.strerror}.")
     out.print(f"  written to {folder / safe}")
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading == headings[0])  # an id is there to be copied
-    return table

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -37,8 +38,11 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The id of a message, or t
 @mail.command("serve")
 def serve() -> None:
     """Take mail from applications and send it on, without serving pages, until it is stopped."""
+    from troth.gates.mail.remembering import forget
     from troth.record.published import published_policy
+    from troth.store import StoreError
 
+    kept = timedelta(days=configured().mail_days)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -62,7 +66,11 @@ def serve() -> None:
             gc.collect()
             gc.freeze()
             while not stop.wait(1.0):
-                log.sign()
+                try:
+                    log.sign()
+                    forget(log.store, kept)
+                except StoreError as error:  # the relay answers 451 meanwhile, and goes on when the store is back
+                    err.print(Text(f"The store is away; it is tried again. {error}"))
 
 
 @contextmanager

@@ -8,88 +8,56 @@ chose.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from troth.decision.point import DecisionPoint
-from troth.notice.view import Published
 from troth.policy.history import Policy
 from troth.web.authzen import PREFIX, Clock, DecisionRoutes
 from troth.web.headers import App, Receive, Scope, Send, secured, send_text
 from troth.web.hosts import Hosts
+from troth.web.mounts import Rooms
 
 if TYPE_CHECKING:
-    from troth.accountability.telling import Teller
     from troth.accountability.terms import Terms
     from troth.gates.collect import Collecting
     from troth.gates.following.following import Following
-    from troth.gates.share.files.files import Files
     from troth.gates.share.files.place import Place
     from troth.gates.share.share import Sharing
     from troth.gates.tally import Tally
-    from troth.people import ChoiceIndex, People
+    from troth.people import People
     from troth.record.log import Log
     from troth.vault import Vault
-    from troth.web.choices.app import ChoicePages
     from troth.web.choices.mail import Post
-    from troth.web.complaints.place import Place as Complaints
     from troth.web.mail.desk import MailDesk, MailPlace
-    from troth.web.services import Callers
-    from troth.web.v1.app import Gates
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Mount(NamedTuple):
-    """An app that answers for some paths, before the pages do: whether it takes a path, and the app."""
-
-    takes: Callable[[str], bool]
-    app: App
-
-
 class WebApp:
     """An ASGI app: decisions in front, pages behind. With `tls` a proxy in front of the pages speaks TLS.
 
-    `mounts` stand between the two, in the order in which they are asked.
+    The mounts of `rooms` stand between the two, in the order in which they are asked.
     """
 
-    def __init__(
-        self,
-        decisions: DecisionRoutes,
-        pages: App,
-        hosts: Hosts,
-        *,
-        mounts: Iterable[Mount] = (),
-        choices: ChoicePages | None = None,
-        index: ChoiceIndex | None = None,
-        gates: Gates | None = None,
-        tls: bool = False,
-        callers: Callers | None = None,
-        teller: Teller | None = None,
-        subscribers: Callable[[], int] | None = None,
-        files: Files | None = None,
-        complaints: Complaints | None = None,
-    ) -> None:
-        self.teller = teller
-        self.subscribers = subscribers
-        self.files = files
-        self.complaints = complaints
-        self.callers = callers
+    def __init__(self, decisions: DecisionRoutes, pages: App, hosts: Hosts, rooms: Rooms, *, tls: bool = False) -> None:
+        self.teller = rooms.teller
+        self.subscribers = rooms.subscribers
+        self.files = rooms.files
+        self.complaints = rooms.complaints
+        self.callers = rooms.callers
         self._decisions = decisions
         self._routes = decisions.routes
         self._pages = secured(pages)
         self._hosts = hosts
-        self._mounts = tuple(mounts)
-        self._choices = choices
-        if choices is not None:
-            self._mounts += (Mount(choices.takes, choices),)
-        self._index = index
-        self._gates = gates
+        self._mounts = tuple(rooms.mounts)
+        self._choices = rooms.choices
+        self._index = rooms.index
+        self._gates = rooms.gates
         self._tls = tls
 
     @property
@@ -182,120 +150,33 @@ def make_app(
     `files` is where the files of disclosures lie; without it, none are made or given. `mail` is what is configured of
     mail. `tally` counts what the gates decide, one of its own without it.
     """
-    clock_of_pages = clock or _now
-    point = DecisionPoint(policy)
-    callers = None
-    mounts: list[Mount] = []
+    point, clock_of_pages = DecisionPoint(policy), clock or _now
     hosts, parts = tuple(hosts), urlsplit(site or "")
     local = Hosts(hosts)
     everywhere = Hosts((*hosts, *names, *filter(None, [parts.hostname])))
-    published: tuple[Published, ...] = ()
-    sealed: tuple[tuple[str, str], ...] = ()
+    rooms = Rooms()
     if log is not None:
-        from troth.conditions.claims.register import ClaimRegister  # noqa: PLC0415 - only who has a store needs it
-        from troth.gates.services import ServiceKeys  # noqa: PLC0415 - only who has a store pays for loading it
-        from troth.web.accountability.transparency import TransparencyRoutes  # noqa: PLC0415 - likewise
-        from troth.web.complaints.counts import complained_about, complaint_counts  # noqa: PLC0415 - likewise
-        from troth.web.promises.routes import PromiseRoutes  # noqa: PLC0415 - likewise
-        from troth.web.recipients.routes import RecipientRoutes  # noqa: PLC0415 - likewise
-        from troth.web.record import RecordRoutes, publications  # noqa: PLC0415 - likewise
-        from troth.web.seals.routes import PICTURE_HEADERS, SealRoutes  # noqa: PLC0415 - likewise
-        from troth.web.services import Callers  # noqa: PLC0415 - likewise
-        from troth.web.stored import Stored  # noqa: PLC0415 - likewise
+        from troth.web.rooms import Given, open_rooms  # noqa: PLC0415 - only who has a store pays for loading them
 
-        callers = Callers(ServiceKeys(log.store), require_keys, local=local)
-        callers.follow()
-        published = publications(log, policy)
-        sealed = ClaimRegister(log.store, policy).seals(clock_of_pages())
-        stored = Stored(log, policy, clock_of_pages, published, site, people is not None)
-        record = RecordRoutes(log, policy, clock_of_pages, choices=people is not None)
-        mounts.append(Mount(RecordRoutes.takes, secured(record)))
-        mounts.append(Mount(RecipientRoutes.takes, secured(RecipientRoutes(stored))))
-        seals = SealRoutes(stored)
-        mounts.append(Mount(SealRoutes.takes_picture, secured(seals, PICTURE_HEADERS)))
-        mounts.append(Mount(SealRoutes.takes, secured(seals)))
-        counts = partial(complaint_counts, log.store, clock_of_pages)
-        mounts.append(Mount(PromiseRoutes.takes, secured(PromiseRoutes(stored, counts))))
-        if people is not None:
-            report = TransparencyRoutes(stored, terms)
-            mounts.append(Mount(TransparencyRoutes.takes, secured(report)))
-    index, choices, complaints, complained = None, None, None, None
-    if log is not None and people is not None and post is not None:
-        from troth.people import ChoiceIndex  # noqa: PLC0415 - likewise
-        from troth.web.choices.app import ChoicePages  # noqa: PLC0415 - likewise
-        from troth.web.choices.desk import Desk  # noqa: PLC0415 - likewise
-
-        people.use(policy)
-        index = ChoiceIndex(people, point)
-        index.follow()
-        choices = ChoicePages(Desk(people, point, log, clock_of_pages, post, site, published, vault, terms))
-        from troth.accountability.complaints.desk import ComplaintDesk  # noqa: PLC0415 - likewise
-        from troth.web.complaints.app import ComplaintPages  # noqa: PLC0415 - likewise
-        from troth.web.complaints.place import Place as Complaints  # noqa: PLC0415 - likewise
-
-        desk = ComplaintDesk(log.store, policy, people.key)
-        complaints = Complaints(desk, point, log, clock_of_pages, published, site or public_url, post)
-        complained = partial(complained_about, desk)
-        mounts.append(Mount(ComplaintPages.takes, ComplaintPages(complaints)))
-    gates, teller, made, subscribers = None, None, None, None
-    if vault is not None and index is not None and callers is not None:
-        from troth.gates.tally import Tally  # noqa: PLC0415 - likewise
-
-        tally = tally or Tally()
-        if post is not None:
-            from troth.accountability.telling import Teller  # noqa: PLC0415 - likewise
-            from troth.accountability.terms import Terms  # noqa: PLC0415 - likewise
-
-            page = f"{(site or public_url or 'http://localhost').rstrip('/')}/choices"
-            teller = Teller(vault, point, index, terms or Terms(), post, page, tally)
-            from troth.conditions import Register  # noqa: PLC0415 - likewise
-            from troth.web.recipients.subscribing import Subscriptions  # noqa: PLC0415 - likewise
-
-            subscriptions = Subscriptions(vault.people, Register(vault.store, policy))
-            subscribers = partial(subscriptions.run, post, page.removesuffix("/choices"))
-        from troth.web.mail.desk import MailDesk, MailPlace  # noqa: PLC0415 - likewise
-        from troth.web.mail.pages import MailPages  # noqa: PLC0415 - likewise
-        from troth.web.v1.app import Gates  # noqa: PLC0415 - likewise
-        from troth.web.v1.desk import GateDesk  # noqa: PLC0415 - likewise
-
-        office = MailDesk(vault.people, point, mail or MailPlace(site=site or public_url or "http://localhost"))
-        gates = Gates(GateDesk(vault, point, index, callers, terms, tally=tally), office)
-        mounts.append(Mount(MailPages.takes, MailPages(office, callers, clock_of_pages, published)))
-        from troth.web.desk.routes import DeskRoutes  # noqa: PLC0415 - likewise
-
-        staff = DeskRoutes(vault.people, policy, callers, clock_of_pages, published, terms)
-        mounts.append(Mount(DeskRoutes.takes, secured(staff)))
-        if files is not None:
-            from troth.web.v1.filing import file_routes  # noqa: PLC0415 - likewise
-
-            made, routes = file_routes(vault, point, index, files, terms)
-            mounts.append(Mount(routes.takes, routes))
-        mounts.append(Mount(Gates.takes, gates))
+        rooms = open_rooms(
+            Given(
+                policy=policy, point=point, clock=clock_of_pages, log=log, local=local, site=site,
+                public_url=public_url, require_keys=require_keys, people=people, post=post, vault=vault, terms=terms,
+                files=files, mail=mail, tally=tally,
+            )
+        )  # fmt: skip
     if pages is None:
         from troth.web.pages import make_pages  # noqa: PLC0415 - only who serves pages pays for loading them
 
-        pages = cast("App", make_pages(policy, clock_of_pages, published, choices is not None, sealed, complained))
+        choices = rooms.choices is not None
+        own = make_pages(policy, clock_of_pages, rooms.published, choices, rooms.sealed, rooms.complained)
+        pages = cast("App", own)
     decisions = DecisionRoutes(
         point,
         clock=clock,
         public_url=public_url,
-        hosts=local if callers is None else everywhere,
-        people=index,
-        callers=callers,
+        hosts=local if rooms.callers is None else everywhere,
+        people=rooms.index,
+        callers=rooms.callers,
     )
-    tls = parts.scheme == "https"
-    return WebApp(
-        decisions,
-        pages,
-        everywhere,
-        mounts=mounts,
-        choices=choices,
-        index=index,
-        gates=gates,
-        tls=tls,
-        callers=callers,
-        teller=teller,
-        subscribers=subscribers,
-        files=made,
-        complaints=complaints,
-    )
+    return WebApp(decisions, pages, everywhere, rooms, tls=parts.scheme == "https")

@@ -47,8 +47,8 @@ def cover(
 ) -> None:
     """Raise CallerRefusedError (403) unless the key covers a question, by the vocabulary that is in force now."""
     words = vocabulary_now(policy, now)
-    asked = {"action": action, "data": data, "purpose": purpose, "product": product, "recipient": recipient}
-    must_cover(caller.scope.refusal(words, **asked))
+    why = caller.scope.refusal(words, action=action, data=data, purpose=purpose, product=product, recipient=recipient)
+    must_cover(why)
 
 
 def vocabulary_now(policy: Policy, now: datetime | None) -> Vocabulary:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-try:
-    from uvloop import new_event_loop
-except ImportError:  # pragma: no cover
-    from asyncio import new_event_loop
+import asyncio
 
-__all__ = ["new_event_loop"]
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """A loop that is not running."""
+    try:
+        import uvloop  # noqa: PLC0415
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

@@ -35,7 +35,7 @@ class Machinery(SMTP):
         await self._writer.start_tls(context)
         self.transport = self._writer.transport
         self._reader._transport = self.transport  # type: ignore[attr-defined]
-        self._tls_protocol = self.transport  # which says that there is TLS
+        self._tls_protocol = self.transport  # type: ignore[assignment] # which says that there is TLS
         self._set_rset_state()  # type: ignore[no-untyped-call]
         self.session = self._create_session()
         self.session.peer = self.transport.get_extra_info("peername")

@@ -41,7 +41,8 @@ def read(content: dict, effective: str | None = None) -> Version:
     content = json.loads(json.dumps(content))
     if effective:
         content["effective"] = effective
-    return parse_version(yaml.safe_dump(content, sort_keys=False).encode(), "policy.yaml")
+    written = yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=False)  # a tenth of the time of the one in Python
+    return parse_version(written.encode(), "policy.yaml")
 
 
 # --- single changes ---------------------------------------------------------------------------------------------------
@@ -193,7 +194,8 @@ def test_one_change_is_found_exactly(name: str, rng: Random):
     content = with_gate(disjoint(rng), rng)
     changed = copy.deepcopy(content)
     id = sow(changed, rng)
-    difference = diff(read(content), read(changed, "2026-06-01"))
+    old, new = read(content), read(changed, "2026-06-01")
+    difference = diff(old, new)
     (change,) = difference.changes
     assert (change.part, change.id, change.direction) == (verb, id, direction)
     assert difference.material == (direction == "broader")
@@ -204,8 +206,8 @@ def test_one_change_is_found_exactly(name: str, rng: Random):
         assert all(audience.because == (id,) for audience in difference.asked)
     if direction == "same":
         assert difference.asked == difference.told == ()
-    assert as_lines(difference, read(content), read(changed, "2026-06-01"))
-    back = diff(read(changed), read(content))
+    assert as_lines(difference, old, new)
+    back = diff(read(changed), old)
     assert [(one.part, one.id) for one in back.changes] == [(verb, id)]
     turned = {"broader": "narrower", "narrower": "broader", "same": "same"}[direction]
     assert back.changes[0].direction == turned

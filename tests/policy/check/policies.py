@@ -42,7 +42,8 @@ def policy(change: dict, file: str = "policy.yaml") -> Version:
         count = int(says.strip("{}").split()[0])
         whole["says"] = " ".join(["We keep our word."] * (count // 4))
     whole = json.loads(json.dumps(whole))  # no two keys share a value, which YAML would write as an alias
-    return parse_version(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=1000).encode(), file)
+    written = yaml.dump(whole, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=1000)
+    return parse_version(written.encode(), file)
 
 
 def case_at(change: dict) -> datetime:

@@ -1,6 +1,6 @@
 """A relay with all its parts but a network: people, decisions and queue on a real store, an upstream to look into."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -139,8 +139,15 @@ def message(stream: Stream, subject: str = "News", *extra: str) -> bytes:
 
 
 @contextmanager
-def rigged(folder: Path, url: str | None = None, *, keys: Keys = lambda domain: (), **pragmas: str) -> Iterator[Rig]:
-    """The rig, in a folder; on SQLite there, or on the database of `url`."""
+def rigged(
+    folder: Path,
+    url: str | None = None,
+    *,
+    keys: Keys = lambda domain: (),
+    streams: Mapping[str, object] | None = None,
+    **pragmas: str,
+) -> Iterator[Rig]:
+    """The rig, in a folder; on SQLite there, or on the database of `url`. `streams` are tables of the configuration."""
     clock = RelayClock()
     url = url or f"sqlite:///{folder / 'troth.db'}"
     with open_store(url, create=True, clock=clock, pragmas=pragmas or None) as store:
@@ -148,7 +155,7 @@ def rigged(folder: Path, url: str | None = None, *, keys: Keys = lambda domain: 
         log = open_log(store, folder / "keys")
         people = open_people(store, folder / "keys", FLAGSHIP)
         vault = open_vault(store, people)
-        mailing = Mailing(people, DecisionPoint(FLAGSHIP), read_streams(None, FLAGSHIP), SITE)
+        mailing = Mailing(people, DecisionPoint(FLAGSHIP), read_streams(streams, FLAGSHIP), SITE)
         queue, upstream = Queue(people), Upstreams()
         returns = Returns(people, mailing.streams)
 

@@ -2,7 +2,8 @@
 
 In one durable unit of work become true: an entry `mailed` for each recipient, the row that says so on the person's
 page, and the message in the queue, sealed. Marketing becomes a message for each recipient, with what it must bear and
-an envelope sender that bounces come back to; service mail passes as it is, to its recipients together. Both are signed.
+an envelope sender that bounces come back to; service mail passes as it is, to its recipients together, or, of a stream
+that names whom `bounces` are passed on to, with such envelope senders, too. Both are signed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import msgspec
 from troth.gates.mail.addresses import is_address
 from troth.gates.mail.classifying import Classified, classify
 from troth.gates.mail.credentials import Credentials
-from troth.gates.mail.deciding import Mailing, Verdict
+from troth.gates.mail.deciding import Mailing
 from troth.gates.mail.dkim import SigningKey, sign
 from troth.gates.mail.encoded import decoded
 from troth.gates.mail.ending import enter
@@ -32,6 +33,7 @@ from troth.gates.mail.queue import ADD_SENT, Job, Line, Parcel, Queue
 from troth.gates.mail.relaying import Relay
 from troth.gates.mail.splicing import Insertions, as_field, splice
 from troth.gates.mail.streams import Stream, StreamError
+from troth.gates.mail.verdict import Verdict
 from troth.gates.tally import NOBODYS, Tally
 from troth.people.changes import Person
 from troth.store import Unit
@@ -201,7 +203,7 @@ class Accepting:
         stated: Stated,
         at: datetime,
     ) -> list[_Ready]:
-        """The messages that leave: of marketing one for each recipient, else one."""
+        """The messages that leave: one for each recipient who has an envelope sender of their own, else one."""
         allowed = [verdict for verdict in verdicts if verdict.allowed]
         missing = []
         if message.text("date") is None:
@@ -215,8 +217,11 @@ class Accepting:
             spliced = splice(message, insertions)
             return trace + sign(spliced, keys, at) + spliced
 
-        if not classified.marketing:
-            return [_Ready(signed(Insertions(tuple(missing))), sender, tuple(allowed))] if allowed else []
+        if not classified.marketing and allowed:
+            content = signed(Insertions(tuple(missing)))
+            if classified.stream.bounces is None:
+                return [_Ready(content, sender, tuple(allowed))]
+            return [_Ready(content, f"{one.verp}@{one.returns}", (one,)) for one in allowed]
         made = []
         for verdict in allowed:
             if verdict.offer is None or not is_address(f"{verdict.verp}@{verdict.returns}"):

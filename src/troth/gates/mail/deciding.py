@@ -30,8 +30,6 @@ from troth.people.suppressions import EVERYTHING, PURPOSE
 from troth.policy.model import Version
 from troth.store import Unit
 
-__all__ = ["AT_ONCE", "Mailing", "Verdict"]
-
 AT_ONCE = 10_000  # recipients in one call, and so in one read
 
 

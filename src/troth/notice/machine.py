@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 
 import msgspec
 
@@ -16,6 +17,7 @@ from troth.policy.problems import Place
 from troth.policy.values import Period, Text, write_moment
 
 _LEFT_OUT = frozenset({"place", "order", "file", "_vocabulary", "statements", "places"})
+_fields = cache(msgspec.structs.fields)
 
 
 def as_json(view: View) -> bytes:
@@ -51,7 +53,7 @@ def _plain(value: object) -> object:
         return write_moment(value)
     if isinstance(value, msgspec.Struct) and not isinstance(value, Place):
         found = {}
-        for field in msgspec.structs.fields(value):
+        for field in _fields(type(value)):
             inner = getattr(value, field.name)
             if field.encode_name in _LEFT_OUT or inner is None or inner == () or inner is msgspec.UNSET:
                 continue

@@ -21,7 +21,7 @@ from statistics import median
 
 from bench.machine import machine
 from troth.decision.point import DecisionPoint
-from troth.gates.mail.deciding import Mailing
+from troth.gates.mail.deciding.mailing import Mailing
 from troth.gates.mail.streams import read_streams
 from troth.people import Identifier, People, open_people
 from troth.people.keys import IndexKey

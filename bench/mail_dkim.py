@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from bench.machine import machine
-from troth.gates.mail.dkim import SigningKey, sign, signed_names, split
-from troth.gates.mail.footer import Footer
-from troth.gates.mail.list_headers import list_headers
-from troth.gates.mail.message import read_message
-from troth.gates.mail.splicing import Insertions, splice
+from troth.gates.mail.content.footer import Footer
+from troth.gates.mail.content.list_headers import list_headers
+from troth.gates.mail.content.message import read_message
+from troth.gates.mail.content.splicing import Insertions, splice
+from troth.gates.mail.signing.dkim import SigningKey, sign, signed_names, split
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 ROUNDS, SECONDS = 5, 0.4

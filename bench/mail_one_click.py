@@ -24,9 +24,9 @@ from bench.mail_check import add
 from bench.mail_relay import SESSIONS, SIZE, Sink
 from bench.mail_servers import EXAMPLE, FROM, free_port
 from bench.serving import troth
-from troth.gates.mail.credentials import Credentials
-from troth.gates.mail.dkim_keys import make_keys
+from troth.gates.mail.signing.dkim_keys import make_keys
 from troth.gates.mail.streams import read_streams
+from troth.gates.mail.taking.credentials import Credentials
 from troth.people import Identifier, People, open_people
 from troth.people.passes import Passes
 from troth.policy.history import Policy

@@ -189,11 +189,11 @@ def answers(process: subprocess.Popen[bytes], port: int) -> bool:
 
 def troth(folder: Path, sink: int, suppressed: int, tls: bool) -> None:
     """Run Troth until it is terminated: newsletter, DKIM by two keys, record, a list of suppressed addresses."""
-    from troth.gates.mail.credentials import Credentials
-    from troth.gates.mail.dkim_keys import make_keys
-    from troth.gates.mail.listening import Listener, running, tls_context
     from troth.gates.mail.post_office import PostOffice
+    from troth.gates.mail.signing.dkim_keys import make_keys
     from troth.gates.mail.suppression import New, Suppression
+    from troth.gates.mail.taking.credentials import Credentials
+    from troth.gates.mail.taking.listening import Listener, running, tls_context
     from troth.people import open_people
     from troth.policy.history import Policy
     from troth.record.keys import create_keys

@@ -19,8 +19,8 @@ import dns.zone
 import pytest
 from terminal import troth
 
-from troth.gates.mail import dns as gate
-from troth.gates.mail.dkim_keys import dns_record, make_keys
+from troth.gates.mail.signing import dns as gate
+from troth.gates.mail.signing.dkim_keys import dns_record, make_keys
 
 DOMAIN = "news.acme.example"
 SMALL = 512  # octets of an answer over UDP (RFC 1035, section 4.2.1)

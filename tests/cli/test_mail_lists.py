@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from terminal import copied, troth
 
-from troth.gates.mail.credentials import Credentials
+from troth.gates.mail.taking.credentials import Credentials
 from troth.store import open_store
 
 

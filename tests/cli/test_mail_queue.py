@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from terminal import troth
 
-from troth.gates.mail.dkim_keys import dns_record, make_keys
-from troth.gates.mail.dns import checked, records
-from troth.gates.mail.queue import Line, Parcel, Queue
+from troth.gates.mail.sending.queue import Line, Parcel, Queue
+from troth.gates.mail.signing.dkim_keys import dns_record, make_keys
+from troth.gates.mail.signing.dns import checked, records
 from troth.people import Identifier, People, open_people
 from troth.policy.history import Policy
 from troth.record.kinds import read_entry

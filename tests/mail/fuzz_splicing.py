@@ -15,11 +15,11 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["troth.gates.mail"]):
-    from troth.gates.mail.dkim import SigningKey, canonical_body, sign, split
+    from troth.gates.mail.content.language import message_language
+    from troth.gates.mail.content.message import read_message
+    from troth.gates.mail.content.splicing import Insertions, splice
     from troth.gates.mail.errors import MailError
-    from troth.gates.mail.language import message_language
-    from troth.gates.mail.message import read_message
-    from troth.gates.mail.splicing import Insertions, splice
+    from troth.gates.mail.signing.dkim import SigningKey, canonical_body, sign, split
 
 sys.path.insert(0, str(Path(__file__).parent))
 

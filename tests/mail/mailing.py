@@ -9,8 +9,8 @@ import msgspec
 
 import troth
 from troth.decision.point import DecisionPoint
-from troth.gates.mail.deciding import Mailing
-from troth.gates.mail.returns import Returns
+from troth.gates.mail.deciding.mailing import Mailing
+from troth.gates.mail.returning.returns import Returns
 from troth.gates.mail.streams import Stream, Streams, read_streams
 from troth.gates.mail.suppression import Suppression
 from troth.people import Identifier, People, open_people

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from troth.gates.mail.encoded import decoded
-from troth.gates.mail.footer import Footer
-from troth.gates.mail.list_headers import list_headers
-from troth.gates.mail.message import Message, read_message
-from troth.gates.mail.parts import Part
-from troth.gates.mail.places import body_parts
-from troth.gates.mail.splicing import Insertions, splice
+from troth.gates.mail.content.encoded import decoded
+from troth.gates.mail.content.footer import Footer
+from troth.gates.mail.content.list_headers import list_headers
+from troth.gates.mail.content.message import Message, read_message
+from troth.gates.mail.content.parts import Part
+from troth.gates.mail.content.places import body_parts
+from troth.gates.mail.content.splicing import Insertions, splice
 
 OPT_OUT = "https://privacy.example.org/unsubscribe/abcdefgh"
 FOOTER = Footer(

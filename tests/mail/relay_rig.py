@@ -10,14 +10,14 @@ from sqlalchemy import text
 
 from troth.decision.point import DecisionPoint
 from troth.gates.mail.accepting import Accepting, Keys
-from troth.gates.mail.conversation import Reply
-from troth.gates.mail.deciding import Mailing
-from troth.gates.mail.handing import HandOver, Look, Outgoing, WithheldError
-from troth.gates.mail.protocol import Stated
-from troth.gates.mail.queue import Queue
-from troth.gates.mail.relaying import Relay
-from troth.gates.mail.returns import Returns
+from troth.gates.mail.deciding.mailing import Mailing
+from troth.gates.mail.returning.returns import Returns
+from troth.gates.mail.sending.conversation import Reply
+from troth.gates.mail.sending.handing import HandOver, Look, Outgoing, WithheldError
+from troth.gates.mail.sending.queue import Queue
+from troth.gates.mail.sending.relaying import Relay
 from troth.gates.mail.streams import Stream, read_streams
+from troth.gates.mail.taking.protocol import Stated
 from troth.people import Identifier, open_people
 from troth.policy.history import Policy
 from troth.record.keys import create_keys

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from troth.gates.mail.errors import MailError
-from troth.gates.mail.protocol import Stated
+from troth.gates.mail.taking.protocol import Stated
 
 USER, SECRET = "newsletter", "right"
 PLAIN = base64.b64encode(f"\0{USER}\0{SECRET}".encode()).decode()

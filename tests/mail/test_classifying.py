@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mailing import FLAGSHIP
 
-from troth.gates.mail.classifying import LIST_HEADERS, TEXT_SIGNS, classify, signs_of_bulk
+from troth.gates.mail.deciding.classifying import LIST_HEADERS, TEXT_SIGNS, classify, signs_of_bulk
 from troth.gates.mail.streams import Stream, StreamError, read_streams
 
 STREAMS = read_streams(None, FLAGSHIP)

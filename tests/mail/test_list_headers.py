@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from troth.gates.mail.list_headers import list_headers
-from troth.gates.mail.splicing import as_field
+from troth.gates.mail.content.list_headers import list_headers
+from troth.gates.mail.content.splicing import as_field
 
 GOOD: dict[str, Any] = {
     "unsubscribe_url": "https://privacy.example.org/unsubscribe/x?a=1&b=2",

@@ -9,8 +9,8 @@ import pytest
 from mailing import ANN, BOB, FLAGSHIP, Mails, mail, mails
 from test_mail_returns import arf, dsn, letter, mailto
 
-from troth.gates.mail.lmtp import LmtpError, LmtpServer, following, read_lmtp, receiving
-from troth.gates.mail.reports import MOST_BYTES
+from troth.gates.mail.returning.lmtp import LmtpError, LmtpServer, following, read_lmtp, receiving
+from troth.gates.mail.returning.reports import MOST_BYTES
 from troth.gates.mail.streams import read_streams
 from troth.policy.history import Policy
 from troth.store import StoreUnavailableError

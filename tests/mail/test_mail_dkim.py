@@ -18,7 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mails import MARKETING, simple
 
-from troth.gates.mail.dkim import (
+from troth.gates.mail.content.message import read_message
+from troth.gates.mail.content.splicing import splice
+from troth.gates.mail.errors import MailError
+from troth.gates.mail.signing.dkim import (
     OVERSIGNED,
     SigningKey,
     body_hash,
@@ -28,7 +31,7 @@ from troth.gates.mail.dkim import (
     sign,
     split,
 )
-from troth.gates.mail.dkim_keys import (
+from troth.gates.mail.signing.dkim_keys import (
     DkimKeyError,
     dns_record,
     keys_for,
@@ -37,9 +40,6 @@ from troth.gates.mail.dkim_keys import (
     switch_keys,
     waiting_keys,
 )
-from troth.gates.mail.errors import MailError
-from troth.gates.mail.message import read_message
-from troth.gates.mail.splicing import splice
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 KEYS = (

@@ -7,12 +7,12 @@ from pathlib import Path
 from mailing import FLAGSHIP
 
 from troth.decision.question import REASONS
-from troth.gates.mail.classifying import TEXT_SIGNS
+from troth.gates.mail.deciding.classifying import TEXT_SIGNS
+from troth.gates.mail.deciding.verdict import MAIL_REASONS, OF_RECIPIENT
 from troth.gates.mail.importing import SERVICES, WORDS
-from troth.gates.mail.reports import HARD, MOST_BYTES, asks_to_stop
+from troth.gates.mail.returning.reports import HARD, MOST_BYTES, asks_to_stop
 from troth.gates.mail.streams import KEYS, read_streams
 from troth.gates.mail.suppression import AT_ONCE
-from troth.gates.mail.verdict import MAIL_REASONS, OF_RECIPIENT
 from troth.gates.mail.verp import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs/reference"

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from mails import MARKETING, OPT_OUT, body_of, crlf, simple, spliced
 from test_mail_splicing import DOCUMENTS
 
+from troth.gates.mail.content.message import read_message
+from troth.gates.mail.content.splicing import splice
 from troth.gates.mail.errors import MailError
-from troth.gates.mail.message import read_message
-from troth.gates.mail.splicing import splice
 
 pytestmark = pytest.mark.browser
 LINK = f'a[href="{OPT_OUT}"]'

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from relay_rig import Rig, Upstreams, rigged
 
-from troth.gates.mail.conversation import LostError, Reply
-from troth.gates.mail.handing import HandOver, Look, Outgoing, UnavailableError, WithheldError
-from troth.gates.mail.relaying import Relay
+from troth.gates.mail.sending.conversation import LostError, Reply
+from troth.gates.mail.sending.handing import HandOver, Look, Outgoing, UnavailableError, WithheldError
+from troth.gates.mail.sending.relaying import Relay
 from troth.people import Identifier
 
 POINTS = (

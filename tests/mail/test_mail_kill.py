@@ -14,10 +14,10 @@ import pytest
 from relay_rig import FLAGSHIP, SITE
 
 from store_oracle import killed_under_load, sqlite_url
-from troth.gates.mail.credentials import Credentials
-from troth.gates.mail.listening import Listener, running
 from troth.gates.mail.post_office import PostOffice
-from troth.gates.mail.sink import Caught
+from troth.gates.mail.sending.sink import Caught
+from troth.gates.mail.taking.credentials import Credentials
+from troth.gates.mail.taking.listening import Listener, running
 from troth.people import Identifier, open_people
 from troth.record.keys import create_keys
 from troth.store import Store, open_store

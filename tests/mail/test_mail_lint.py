@@ -15,13 +15,13 @@ from mails import FOOTER, HEADERS, MARKETING, OPT_OUT, crlf
 from typer.testing import CliRunner
 
 from troth.cli import app
-from troth.gates.mail.dkim import SigningKey, sign
+from troth.gates.mail.content.footer import WORDS, Footer
+from troth.gates.mail.content.message import read_message
+from troth.gates.mail.content.splicing import Insertions, splice
 from troth.gates.mail.errors import MailError
-from troth.gates.mail.footer import WORDS, Footer
-from troth.gates.mail.lint_rules import RULES
-from troth.gates.mail.linting import Report, lint
-from troth.gates.mail.message import read_message
-from troth.gates.mail.splicing import Insertions, splice
+from troth.gates.mail.linting.lint import Report, lint
+from troth.gates.mail.linting.rules import RULES
+from troth.gates.mail.signing.dkim import SigningKey, sign
 
 ROOT = Path(__file__).parents[2]
 AT = datetime(2026, 3, 1, 10, tzinfo=UTC)

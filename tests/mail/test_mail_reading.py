@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from mails import crlf, simple
 
+from troth.gates.mail.content.message import read_message
 from troth.gates.mail.errors import MailError
-from troth.gates.mail.message import read_message
 
 GOOD = simple("Hello\n", "To: b@example.org")
 

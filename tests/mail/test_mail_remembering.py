@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from relay_rig import Rig, rigged
 
-from troth.gates.mail.conversation import Reply
 from troth.gates.mail.remembering import KEPT, forget
+from troth.gates.mail.sending.conversation import Reply
 
 ANN, BEN, CAT = (f"{name}@example.org" for name in ("ann", "ben", "cat"))
 

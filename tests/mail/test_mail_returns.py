@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mailing import ANN, BOB, EVE, Mails, mail, mails
 
-from troth.gates.mail.reports import HARD, ReportError, asks_to_stop, is_hard, own_lines, read_report
-from troth.gates.mail.returns import COUNTS, ReturnError, Taken
+from troth.gates.mail.returning.reports import HARD, ReportError, asks_to_stop, is_hard, own_lines, read_report
+from troth.gates.mail.returning.returns import COUNTS, ReturnError, Taken
 from troth.gates.mail.verp import LONGEST, VerpError
 from troth.people.receipt import opening_of
 from troth.people.suppressions import EVERYTHING

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mails import FOOTER, HEADERS, MARKETING, OPT_OUT, body_of, crlf, simple, spliced
 
-from troth.gates.mail.encoded import quoted
+from troth.gates.mail.content.encoded import quoted
+from troth.gates.mail.content.footer import WORDS, Footer, as_html, as_text
+from troth.gates.mail.content.language import message_language
+from troth.gates.mail.content.message import read_message
+from troth.gates.mail.content.splicing import Insertions, as_field, edits, splice
 from troth.gates.mail.errors import MailError
-from troth.gates.mail.footer import WORDS, Footer, as_html, as_text
-from troth.gates.mail.language import message_language
-from troth.gates.mail.message import read_message
-from troth.gates.mail.splicing import Insertions, as_field, edits, splice
 
 LINK = OPT_OUT.encode()
 

@@ -9,10 +9,10 @@ from generated_mails import mails, mutated
 from hypothesis import given, settings
 from mails import MARKETING, OPT_OUT, check_outside
 
+from troth.gates.mail.content.message import read_message
+from troth.gates.mail.content.places import body_parts
+from troth.gates.mail.content.splicing import Insertions, splice
 from troth.gates.mail.errors import MailError
-from troth.gates.mail.message import read_message
-from troth.gates.mail.places import body_parts
-from troth.gates.mail.splicing import Insertions, splice
 
 
 def tried(raw: bytes) -> bytes | None:

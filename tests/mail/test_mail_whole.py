@@ -13,11 +13,11 @@ from relay_rig import FLAGSHIP, SITE
 from submitting import Wire
 from test_submission import ENDS, INJECTED
 
-from troth.gates.mail.credentials import Credentials
-from troth.gates.mail.dkim_keys import dns_record
-from troth.gates.mail.listening import Listener, running
 from troth.gates.mail.post_office import PostOffice
-from troth.gates.mail.protocol import Limits
+from troth.gates.mail.signing.dkim_keys import dns_record
+from troth.gates.mail.taking.credentials import Credentials
+from troth.gates.mail.taking.listening import Listener, running
+from troth.gates.mail.taking.protocol import Limits
 from troth.gates.tally import counts_by_statement
 from troth.people import Identifier, open_people
 from troth.policy.history import Policy

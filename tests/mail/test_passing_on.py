@@ -11,13 +11,13 @@ from mailing import ANN, FLAGSHIP, SITE, Mails, mail, mails
 from test_mail_returns import arf, dsn, letter
 
 from troth.decision.point import DecisionPoint
-from troth.gates.mail.deciding import Mailing
-from troth.gates.mail.passing_on import HOPS, LONGEST, clean
-from troth.gates.mail.queue import Queue
-from troth.gates.mail.returns import ReturnError, Returns
+from troth.gates.mail.deciding.mailing import Mailing
+from troth.gates.mail.returning.passing_on import HOPS, LONGEST, clean
+from troth.gates.mail.returning.returns import ReturnError, Returns
+from troth.gates.mail.sending.queue import Queue
+from troth.gates.mail.sending.verdicts import NOTICES
+from troth.gates.mail.sending.waiting import Clerk
 from troth.gates.mail.streams import EMBEDDED, StreamError, read_streams
-from troth.gates.mail.verdicts import NOTICES
-from troth.gates.mail.waiting import Clerk
 from troth.store import StoreUnavailableError
 
 DESK = "postmaster@gototraining.example"

@@ -17,9 +17,9 @@ import aiosmtpd.smtp
 import pytest
 from relay_rig import FLAGSHIP, SITE
 
-from troth.gates.mail.credentials import Credentials
-from troth.gates.mail.listening import Listener, running
 from troth.gates.mail.post_office import PostOffice
+from troth.gates.mail.taking.credentials import Credentials
+from troth.gates.mail.taking.listening import Listener, running
 from troth.people import Identifier, open_people
 from troth.store import open_store
 from troth.vault import open_vault

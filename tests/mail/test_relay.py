@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from relay_rig import Rig, message, rigged
 
-from troth.gates.mail.backoff import delay
-from troth.gates.mail.bouncing import status_of
-from troth.gates.mail.conversation import LostError, Reply
 from troth.gates.mail.errors import MailError
-from troth.gates.mail.handing import UnavailableError
+from troth.gates.mail.sending.backoff import delay
+from troth.gates.mail.sending.bouncing import status_of
+from troth.gates.mail.sending.conversation import LostError, Reply
+from troth.gates.mail.sending.handing import UnavailableError
 from troth.people import Identifier
 from troth.people.receipt import opening_of
 from troth.record.kinds import read_entry
@@ -258,7 +258,7 @@ def test_an_upstream_that_is_away_costs_no_try_and_no_noise(rig: Rig) -> None:
 
 
 def test_two_relays_never_send_the_same(rig: Rig) -> None:
-    from troth.gates.mail.relaying import Relay
+    from troth.gates.mail.sending.relaying import Relay
 
     other = Relay(rig.queue, rig.upstream, lambda: rig.mailing)
     for number in range(30):

@@ -8,8 +8,8 @@ import pytest
 from relay_rig import Rig, rigged
 from test_mail_returns import dsn
 
-from troth.gates.mail.conversation import Reply
-from troth.gates.mail.returns import Returns
+from troth.gates.mail.returning.returns import Returns
+from troth.gates.mail.sending.conversation import Reply
 from troth.gates.mail.streams import EMBEDDED
 
 ANN, BEN = "ann@example.org", "ben@example.org"

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from submitting import PLAIN, SECRET, USER, Taking, Wire, certificates
 
-from troth.gates.mail.addresses import read_path
 from troth.gates.mail.errors import MailError
-from troth.gates.mail.listening import Listener, ListeningError, MailServer, read_listener, running, tls_context
-from troth.gates.mail.protocol import Limits
-from troth.gates.mail.reading import Body, StrayByteError, longest_line
+from troth.gates.mail.taking.addresses import read_path
+from troth.gates.mail.taking.listening import Listener, ListeningError, MailServer, read_listener, running, tls_context
+from troth.gates.mail.taking.protocol import Limits
+from troth.gates.mail.taking.reading import Body, StrayByteError, longest_line
 from troth.people.errors import StaleChoicesError
 from troth.store import StoreUnavailableError
 

@@ -9,12 +9,12 @@ import aiosmtpd.smtp
 import pytest
 from submitting import Taking, certificates
 
-from troth.gates.mail.conversation import LostError, Reply
-from troth.gates.mail.handing import Outgoing, UnavailableError, WithheldError
-from troth.gates.mail.listening import Listener, MailServer, tls_context
-from troth.gates.mail.protocol import Limits
-from troth.gates.mail.sink import Sink
-from troth.gates.mail.upstream import Address, SmtpUpstream, read_address, stuffed, upstream_of
+from troth.gates.mail.sending.conversation import LostError, Reply
+from troth.gates.mail.sending.handing import Outgoing, UnavailableError, WithheldError
+from troth.gates.mail.sending.sink import Sink
+from troth.gates.mail.sending.upstream import Address, SmtpUpstream, read_address, stuffed, upstream_of
+from troth.gates.mail.taking.listening import Listener, MailServer, tls_context
+from troth.gates.mail.taking.protocol import Limits
 
 BODY = b"Subject: x\r\n\r\n.\r\n..\r\n.a\r\nb\r\n"
 NEWS = "news@acme.example"

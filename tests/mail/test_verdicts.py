@@ -14,11 +14,11 @@ from mailing import ANN, BOB, EVE, FLAGSHIP, SITE, Mails, mail, mails
 
 from troth.decision.point import DecisionPoint
 from troth.gates.collect import Collecting, Submission
-from troth.gates.mail.credentials import CredentialError, Credentials
-from troth.gates.mail.deciding import Mailing
+from troth.gates.mail.deciding.mailing import Mailing
+from troth.gates.mail.deciding.verdict import MAIL_REASONS
 from troth.gates.mail.streams import EMBEDDED, KEYS, Stream, StreamError, read_streams
 from troth.gates.mail.suppression import New, Suppression, check_scope, scope_of_stream
-from troth.gates.mail.verdict import MAIL_REASONS
+from troth.gates.mail.taking.credentials import CredentialError, Credentials
 from troth.people.passes import Passes
 from troth.people.suppressions import mail_choices
 from troth.store import StoreUnavailableError

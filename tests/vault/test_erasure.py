@@ -14,7 +14,7 @@ from sqlalchemy import LargeBinary, text
 from postgres_cluster import Cluster
 from store_oracle import sqlite_url
 from troth import DecisionPoint
-from troth.gates.mail.queue import ADD_SENT, Line, Parcel, Queue
+from troth.gates.mail.sending.queue import ADD_SENT, Line, Parcel, Queue
 from troth.people import ChoiceIndex, Identifier, People, open_people
 from troth.people.codes import request_code
 from troth.people.errors import UnknownPersonError

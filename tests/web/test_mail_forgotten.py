@@ -8,8 +8,8 @@ from choosing import ANN, FLAGSHIP, choosing
 
 from troth.cli.settings import SettingsError, settings
 from troth.gates.mail.accepting import Accepting
-from troth.gates.mail.queue import Queue
-from troth.gates.mail.submission import Stated
+from troth.gates.mail.sending.queue import Queue
+from troth.gates.mail.taking.submission import Stated
 from troth.store.errors import StoreUnavailableError
 from troth.web.choices.mailed import mailed_to
 from troth.web.live import LiveApp

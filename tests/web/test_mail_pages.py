@@ -11,13 +11,13 @@ from test_choices_browser import fits, violations
 
 from troth.gates.mail.accepting import Accepting
 from troth.gates.mail.day import Day, read_day
-from troth.gates.mail.deciding import Mailing
-from troth.gates.mail.handing import Outgoing
-from troth.gates.mail.queue import Queue
-from troth.gates.mail.returns import Returns
-from troth.gates.mail.sink import Sink
+from troth.gates.mail.deciding.mailing import Mailing
+from troth.gates.mail.returning.returns import Returns
+from troth.gates.mail.sending.handing import Outgoing
+from troth.gates.mail.sending.queue import Queue
+from troth.gates.mail.sending.sink import Sink
 from troth.gates.mail.streams import read_streams
-from troth.gates.mail.submission import Stated
+from troth.gates.mail.taking.submission import Stated
 from troth.gates.scope import Scope
 from troth.gates.services import ServiceKeys
 from troth.people import Identifier

@@ -12,7 +12,7 @@ from rich.text import Text
 from troth.cli.terminal import Format, configured, fail, moment, out
 
 if TYPE_CHECKING:
-    from troth.gates.mail.dkim import SigningKey
+    from troth.gates.mail.signing.dkim import SigningKey
 
 mail = typer.Typer(no_args_is_help=True, help="The gate of mail: who may be written to, and what a message bears.")
 
@@ -33,7 +33,7 @@ def lint(
     Ends with 0 when nothing but notes is found, 1 with findings, 2 when there is no message. Example:
     troth mail lint newsletter.eml
     """
-    from troth.gates.mail import linting
+    from troth.gates.mail.linting import lint as linting
 
     try:
         raw = file.read_bytes()
@@ -65,7 +65,7 @@ def key(
     The first ones sign at once. Later, `--new` makes the next ones, and `--switch` puts them to use once their records
     stand in DNS. Example: troth mail key example.org
     """
-    from troth.gates.mail import dkim_keys
+    from troth.gates.mail.signing import dkim_keys
 
     keys = configured().keys
     try:
@@ -90,7 +90,7 @@ def key(
 
 def _show(keys: tuple[SigningKey, ...], told: str) -> None:
     """The records of keys, as a zone file has them: strings of at most 255 characters."""
-    from troth.gates.mail.dkim_keys import dns_record
+    from troth.gates.mail.signing.dkim_keys import dns_record
 
     out.print(told)
     for one in keys:

@@ -165,7 +165,7 @@ def receiving(people: People) -> Iterator[str]:
     """Take what comes back over LMTP meanwhile, where `lmtp` says so; where that is, or nothing."""
     from functools import partial
 
-    from troth.gates.mail import lmtp
+    from troth.gates.mail.returning import lmtp
     from troth.gates.mail.streams import StreamError, read_streams
 
     configuration = configured()

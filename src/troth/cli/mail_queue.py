@@ -24,9 +24,9 @@ from troth.cli.terminal import Format, configured, err, fail, out
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-    from troth.gates.mail.listening import Listener
     from troth.gates.mail.post_office import PostOffice
-    from troth.gates.mail.waiting import Clerk
+    from troth.gates.mail.sending.waiting import Clerk
+    from troth.gates.mail.taking.listening import Listener
     from troth.people import People
     from troth.policy.history import Policy
 
@@ -87,7 +87,7 @@ def serving(
     `any_port`: at a port that is free. `trying`: keys are made for domains that have none, and where another listens at
     the place that nobody configured, mail is not taken, which is said.
     """
-    from troth.gates.mail.listening import ListeningError, running
+    from troth.gates.mail.taking.listening import ListeningError, running
 
     configuration = configured()
     if configuration.submission == ("off",):
@@ -130,7 +130,7 @@ def office_of(
 
 def listeners_of(any_port: bool = False) -> tuple[list[Listener], SSLContext | None]:
     """Where mail is taken, and the TLS for it. ListeningError."""
-    from troth.gates.mail.listening import Listener, read_listener, tls_context
+    from troth.gates.mail.taking.listening import Listener, read_listener, tls_context
 
     configuration = configured()
     certificate = configuration.certificate
@@ -172,7 +172,7 @@ def list_(
 @queue.command("show")
 def show(id: Id) -> None:
     """Print a message that waits, as it would leave. Ends with 1 if there is none."""
-    from troth.gates.mail.envelopes import EnvelopeError
+    from troth.gates.mail.sending.envelopes import EnvelopeError
 
     with _clerk() as clerk:
         try:
@@ -223,8 +223,8 @@ def dns(
 
     Example: troth mail dns news.example.org --check
     """
-    from troth.gates.mail.dkim_keys import DkimKeyError, keys_for
-    from troth.gates.mail.dns import checked, records, resolve
+    from troth.gates.mail.signing.dkim_keys import DkimKeyError, keys_for
+    from troth.gates.mail.signing.dns import checked, records, resolve
 
     configuration = configured()
     try:
@@ -250,8 +250,8 @@ def dns(
 
 @contextmanager
 def _clerk(*, write: bool = False) -> Iterator[Clerk]:
-    from troth.gates.mail.queue import Queue
-    from troth.gates.mail.waiting import Clerk
+    from troth.gates.mail.sending.queue import Queue
+    from troth.gates.mail.sending.waiting import Clerk
 
     with opened_vault(write=write) as vault:
         yield Clerk(Queue(vault.people))

@@ -14,8 +14,8 @@ from troth.cli.record import opened_log, opened_store
 from troth.cli.terminal import Format, configured, err, fail, out, read_policy
 
 if TYPE_CHECKING:
-    from troth.gates.mail.credentials import Credentials
     from troth.gates.mail.streams import Stream, Streams
+    from troth.gates.mail.taking.credentials import Credentials
     from troth.policy.history import Policy
 
 stream = typer.Typer(no_args_is_help=True, help="The streams of mail, as they are configured.")
@@ -87,7 +87,7 @@ def create(
 @credential.command("list")
 def list_credentials() -> None:
     """List the credentials there are and were, and how each stands. Their passwords are kept nowhere."""
-    from troth.gates.mail.credentials import Credentials
+    from troth.gates.mail.taking.credentials import Credentials
 
     with opened_store() as store:
         found = Credentials(store).list()
@@ -117,7 +117,7 @@ def revoke(id: Annotated[str, typer.Argument(metavar="ID", help="The id of the c
 @contextmanager
 def _changing() -> Iterator[Credentials]:
     """The credentials of the configured store, for a change; its entry is signed for before it ends."""
-    from troth.gates.mail.credentials import CredentialError, Credentials
+    from troth.gates.mail.taking.credentials import CredentialError, Credentials
 
     with opened_log() as log:
         try:

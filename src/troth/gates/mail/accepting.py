@@ -17,23 +17,23 @@ from typing import TypeVar
 
 import msgspec
 
-from troth.gates.mail.addresses import is_address
-from troth.gates.mail.classifying import Classified, classify
-from troth.gates.mail.credentials import Credentials
-from troth.gates.mail.deciding import Mailing
-from troth.gates.mail.dkim import SigningKey, sign
-from troth.gates.mail.encoded import decoded
-from troth.gates.mail.ending import enter
+from troth.gates.mail.content.encoded import decoded
+from troth.gates.mail.content.language import message_language
+from troth.gates.mail.content.message import Message, read_message
+from troth.gates.mail.content.places import body_parts
+from troth.gates.mail.content.splicing import Insertions, as_field, splice
+from troth.gates.mail.deciding.classifying import Classified, classify
+from troth.gates.mail.deciding.mailing import Mailing
+from troth.gates.mail.deciding.verdict import Verdict
 from troth.gates.mail.errors import MailError
-from troth.gates.mail.language import message_language
-from troth.gates.mail.message import Message, read_message
-from troth.gates.mail.places import body_parts
-from troth.gates.mail.protocol import Stated
-from troth.gates.mail.queue import ADD_SENT, Job, Line, Parcel, Queue
-from troth.gates.mail.relaying import Relay
-from troth.gates.mail.splicing import Insertions, as_field, splice
+from troth.gates.mail.sending.ending import enter
+from troth.gates.mail.sending.queue import ADD_SENT, Job, Line, Parcel, Queue
+from troth.gates.mail.sending.relaying import Relay
+from troth.gates.mail.signing.dkim import SigningKey, sign
 from troth.gates.mail.streams import Stream, StreamError
-from troth.gates.mail.verdict import Verdict
+from troth.gates.mail.taking.addresses import is_address
+from troth.gates.mail.taking.credentials import Credentials
+from troth.gates.mail.taking.protocol import Stated
 from troth.gates.tally import NOBODYS, Tally
 from troth.people.changes import Person
 from troth.store import Unit

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, case, func, select
 
-from troth.gates.mail.returns import COUNTS
+from troth.gates.mail.returning.returns import COUNTS
 from troth.store import Store
 from troth.store.schema import mail_queue, mail_sent, to_micros
 

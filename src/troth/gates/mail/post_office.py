@@ -17,18 +17,18 @@ from ssl import SSLContext
 from troth.conditions.claims.following import FollowedPolicy
 from troth.decision.point import DecisionPoint
 from troth.gates.mail.accepting import Accepting
-from troth.gates.mail.deciding import Mailing
-from troth.gates.mail.dkim import SigningKey
-from troth.gates.mail.dkim_keys import keys_for, make_keys
-from troth.gates.mail.handing import Upstream
-from troth.gates.mail.listening import Listener, MailServer
-from troth.gates.mail.protocol import Limits
-from troth.gates.mail.queue import Queue
-from troth.gates.mail.relaying import Relay
-from troth.gates.mail.returns import Returns
-from troth.gates.mail.sink import Sink
+from troth.gates.mail.deciding.mailing import Mailing
+from troth.gates.mail.returning.returns import Returns
+from troth.gates.mail.sending.handing import Upstream
+from troth.gates.mail.sending.queue import Queue
+from troth.gates.mail.sending.relaying import Relay
+from troth.gates.mail.sending.sink import Sink
+from troth.gates.mail.sending.upstream import upstream_of
+from troth.gates.mail.signing.dkim import SigningKey
+from troth.gates.mail.signing.dkim_keys import keys_for, make_keys
 from troth.gates.mail.streams import Stream, StreamError, read_streams
-from troth.gates.mail.upstream import upstream_of
+from troth.gates.mail.taking.listening import Listener, MailServer
+from troth.gates.mail.taking.protocol import Limits
 from troth.gates.tally import Tally
 from troth.people import People
 from troth.policy.history import Policy

@@ -15,7 +15,7 @@ from datetime import datetime
 import msgspec
 
 from troth.decision.question import Known
-from troth.gates.mail.addresses import is_address
+from troth.gates.mail.taking.addresses import is_address
 from troth.policy.history import Policy
 from troth.policy.model import Collects, Uses, Version
 from troth.policy.problems import nearest

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from troth.decision.point import DecisionPoint
-from troth.gates.mail.deciding import Mailing
-from troth.gates.mail.queue import Queue
+from troth.gates.mail.deciding.mailing import Mailing
 from troth.gates.mail.remembering import KEPT, forget
-from troth.gates.mail.returns import Returns
-from troth.gates.mail.sink import Sink
+from troth.gates.mail.returning.returns import Returns
+from troth.gates.mail.sending.queue import Queue
+from troth.gates.mail.sending.sink import Sink
+from troth.gates.mail.sending.waiting import Clerk
 from troth.gates.mail.streams import read_streams
 from troth.gates.mail.suppression import Suppression
-from troth.gates.mail.waiting import Clerk
 from troth.people import People
 
 

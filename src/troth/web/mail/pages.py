@@ -17,7 +17,7 @@ from litestar.exceptions import HTTPException
 from markupsafe import Markup, escape
 
 from troth.gates.mail.day import read_day
-from troth.gates.mail.envelopes import EnvelopeError
+from troth.gates.mail.sending.envelopes import EnvelopeError
 from troth.gates.mail.suppression import scope_of_stream
 from troth.notice.view import Published, View, render_from
 from troth.store import StoreError

@@ -17,7 +17,7 @@ from email.message import Message
 
 import msgspec
 
-from troth.gates.mail.reports import text_of
+from troth.gates.mail.returning.reports import text_of
 
 MOST_BYTES = 4 * 1024 * 1024
 KEPT = 16  # pasted messages

@@ -12,12 +12,12 @@ from typing import Any
 
 from litestar import Request, Response
 
-from troth.gates.mail.deciding import AT_ONCE
-from troth.gates.mail.footer import as_html, as_text
-from troth.gates.mail.reports import MOST_BYTES, What
-from troth.gates.mail.returns import ReturnError, Taken
+from troth.gates.mail.content.footer import as_html, as_text
+from troth.gates.mail.deciding.mailing import AT_ONCE
+from troth.gates.mail.deciding.verdict import Verdict
+from troth.gates.mail.returning.reports import MOST_BYTES, What
+from troth.gates.mail.returning.returns import ReturnError, Taken
 from troth.gates.mail.streams import Stream, StreamError
-from troth.gates.mail.verdict import Verdict
 from troth.policy.values import LANGUAGE
 from troth.web.mail.desk import MailDesk
 from troth.web.v1.bodies import BadRequestError, as_object, content_type, read_json, text_of

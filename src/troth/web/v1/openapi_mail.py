@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from troth.gates.mail.deciding import AT_ONCE
+from troth.gates.mail.deciding.mailing import AT_ONCE
 
 _TEXT = {"type": "string"}
 _NOTHING_OR_TEXT = {"type": ["string", "null"]}

@@ -1,0 +1,1 @@
+"""Signing mail with DKIM: the signature, the keys, and what has to be in DNS."""

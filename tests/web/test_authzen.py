@@ -12,8 +12,8 @@ from running import EXAMPLE, SMALL, exchange, question, running
 import troth
 from troth.decision.question import QUESTION_ERRORS
 from troth.web.app import make_app
-from troth.web.authzen import EVALUATION, EVALUATIONS, METADATA, MOST_BYTES, DecisionRoutes
-from troth.web.authzen_request import MOST_EVALUATIONS, PLACES
+from troth.web.authzen.request import MOST_EVALUATIONS, PLACES
+from troth.web.authzen.routes import EVALUATION, EVALUATIONS, METADATA, MOST_BYTES, DecisionRoutes
 from troth.web.headers import secured
 
 ALLOWED = question(choices={"marketing": "in"})

@@ -11,8 +11,10 @@ from running import EXAMPLE, running
 
 import troth
 from troth.decision.question import QUESTION_ERRORS, REASONS
-from troth.web import authzen, authzen_request, authzen_response
 from troth.web.app import make_app
+from troth.web.authzen import request as authzen_request
+from troth.web.authzen import response as authzen_response
+from troth.web.authzen import routes as authzen
 from troth.web.server import DEFAULT_PORT
 
 ROOT = Path(__file__).parents[2]

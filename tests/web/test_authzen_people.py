@@ -18,8 +18,8 @@ from troth.decision.question import Question
 from troth.people import ChoiceIndex, Identifier, open_people
 from troth.policy.reading import parse_version
 from troth.store import StoreUnavailableError, open_store
-from troth.web.authzen import EVALUATION, EVALUATIONS, DecisionRoutes
-from troth.web.authzen_people import PERSON_ERRORS
+from troth.web.authzen.people import PERSON_ERRORS
+from troth.web.authzen.routes import EVALUATION, EVALUATIONS, DecisionRoutes
 
 POLICY = troth.Policy(
     [
@@ -113,7 +113,7 @@ def threads_counted(monkeypatch):
         return await original(function, *arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr("troth.web.authzen_people.asyncio.to_thread", counted)
+        patched.setattr("troth.web.authzen.people.asyncio.to_thread", counted)
         yield hops
 
 

@@ -14,7 +14,7 @@ from running import SMALL, question
 import troth
 from troth.decision.question import REASONS, Known
 from troth.policy.vocabulary import ACTIONS
-from troth.web.authzen import EVALUATION, EVALUATIONS, DecisionRoutes
+from troth.web.authzen.routes import EVALUATION, EVALUATIONS, DecisionRoutes
 
 POINT = troth.DecisionPoint(SMALL)
 NOW = datetime(2016, 6, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ import pytest
 from running import EXAMPLE, SMALL, exchange, question, running
 
 from troth.web.app import make_app
-from troth.web.authzen import EVALUATION, EVALUATIONS, METADATA
+from troth.web.authzen.routes import EVALUATION, EVALUATIONS, METADATA
 from troth.web.headers import DATA_HEADERS, SECURITY_HEADERS, secured
 from troth.web.hosts import Hosts
 from troth.web.server import SERVER_ERRORS, ServerError, listen, serve, url_of

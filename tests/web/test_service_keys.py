@@ -15,7 +15,7 @@ from troth.gates.services import ServiceKeys
 from troth.people import Identifier
 from troth.store import StoreUnavailableError
 from troth.web import services
-from troth.web.authzen import EVALUATION, EVALUATIONS, METADATA, SEARCH
+from troth.web.authzen.routes import EVALUATION, EVALUATIONS, METADATA, SEARCH
 from troth.web.server import ServerError, serve
 
 ASKED = {"purpose": "marketing.own", "product": "gototraining", "choices": {}}

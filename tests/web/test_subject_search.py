@@ -15,8 +15,8 @@ from troth.people import Identifier
 from troth.store import StoreUnavailableError
 from troth.store.schema import items
 from troth.web.app import make_app
-from troth.web.authzen import EVALUATION, METADATA, SEARCH
-from troth.web.authzen_search import USUAL_LIMIT
+from troth.web.authzen.routes import EVALUATION, METADATA, SEARCH
+from troth.web.authzen.search import USUAL_LIMIT
 
 COUNT = 25
 

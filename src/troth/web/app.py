@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from troth.decision.point import DecisionPoint
 from troth.policy.history import Policy
-from troth.web.authzen import PREFIX, Clock, DecisionRoutes
+from troth.web.authzen.routes import PREFIX, Clock, DecisionRoutes
 from troth.web.headers import App, Receive, Scope, Send, secured, send_text
 from troth.web.hosts import Hosts
 from troth.web.mounts import Rooms

@@ -25,7 +25,7 @@ from troth.gates.share.files.place import Place
 from troth.gates.tally import Tally
 from troth.policy.history import Policy
 from troth.web.app import WebApp, make_app
-from troth.web.authzen import Clock
+from troth.web.authzen.routes import Clock
 from troth.web.headers import App
 
 if TYPE_CHECKING:

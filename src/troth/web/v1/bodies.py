@@ -16,7 +16,7 @@ from troth.gates.collect import Submission
 from troth.people.errors import IdentifierError
 from troth.people.identifiers import parse_who
 from troth.people.reading import Who
-from troth.web.authzen_request import RequestError, strict_json
+from troth.web.authzen.request import RequestError, strict_json
 from troth.web.choices.forms import FormError, read_form
 
 MOST_BYTES = 1024 * 1024  # of a body that is one submission or question

@@ -23,9 +23,9 @@ import msgspec
 
 from troth.decision.point import DecisionPoint
 from troth.decision.question import QuestionError
-from troth.web.authzen_evaluation import Evaluator
-from troth.web.authzen_request import RequestError
-from troth.web.authzen_response import MOST_MESSAGE, Answer, Refused, explained
+from troth.web.authzen.evaluation import Evaluator
+from troth.web.authzen.request import RequestError
+from troth.web.authzen.response import MOST_MESSAGE, Answer, Refused, explained
 from troth.web.headers import (
     DATA_HEADERS,
     STRICT_TRANSPORT_SECURITY,
@@ -108,7 +108,7 @@ class DecisionRoutes:
             METADATA: self.metadata,
         }
         if people is not None:
-            from troth.web.authzen_search import Searcher  # noqa: PLC0415 - only who has people pays for loading it
+            from troth.web.authzen.search import Searcher  # noqa: PLC0415 - only who has people pays for loading it
 
             # Subject Search API: the persons whose data may be used
             self.routes[SEARCH] = self._route(Searcher(point, people, clock, _JSON).search, MOST_BYTES)

@@ -26,8 +26,8 @@ from troth.people.index import ChoiceIndex
 from troth.people.reading import Who
 from troth.people.strictness import narrow
 from troth.store import StoreUnavailableError
-from troth.web.authzen_request import Request
-from troth.web.authzen_response import Refused
+from troth.web.authzen.request import Request
+from troth.web.authzen.response import Refused
 
 # What can be wrong with `resource.id`, besides what is wrong with the question.
 PERSON_ERRORS = {

@@ -10,8 +10,8 @@ from troth.decision.point import DecisionPoint
 from troth.gates.services import ServiceKey
 from troth.policy.history import Policy
 from troth.policy.vocabulary import Vocabulary
-from troth.web.authzen_request import Request
-from troth.web.authzen_response import Refused
+from troth.web.authzen.request import Request
+from troth.web.authzen.response import Refused
 from troth.web.services import CallerRefusedError, must_cover, must_name_itself
 
 

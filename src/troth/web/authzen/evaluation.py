@@ -16,15 +16,15 @@ from msgspec import UNSET
 from troth.decision.bits import Choices
 from troth.decision.point import DecisionPoint
 from troth.decision.question import QuestionError
-from troth.web.authzen_request import Evaluations, Request, RequestError, ask, read_evaluation, read_evaluations
-from troth.web.authzen_response import Answer, Refused, Written, explained, failed, written
+from troth.web.authzen.request import Evaluations, Request, RequestError, ask, read_evaluation, read_evaluations
+from troth.web.authzen.response import Answer, Refused, Written, explained, failed, written
 from troth.web.headers import Header
 
 if TYPE_CHECKING:
     from troth.gates.services import ServiceKey
     from troth.people import ChoiceIndex
     from troth.people.reading import Who
-    from troth.web.authzen_people import StoredChoices
+    from troth.web.authzen.people import StoredChoices
 
 log = logging.getLogger("troth.web")
 
@@ -47,7 +47,7 @@ class Evaluator:
         self._written = Written(headers)
         self._stored = None
         if people is not None:
-            from troth.web.authzen_people import StoredChoices  # noqa: PLC0415 - only who has people pays for them
+            from troth.web.authzen.people import StoredChoices  # noqa: PLC0415 - only who has people pays for them
 
             self._stored = StoredChoices(point, people)
 
@@ -114,7 +114,7 @@ class Evaluator:
 
     def _permit(self, caller: ServiceKey, request: Request) -> None:
         """Raise Refused unless the service asks in its own name, and for what its key is for."""
-        from troth.web.authzen_callers import permit  # noqa: PLC0415 - only where there are keys
+        from troth.web.authzen.callers import permit  # noqa: PLC0415 - only where there are keys
 
         permit(caller, request, self._point, self._clock())
 

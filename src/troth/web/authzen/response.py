@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from troth.decision.question import REASONS, Decision, Gate, QuestionError
-from troth.web.authzen_request import PLACES
+from troth.web.authzen.request import PLACES
 from troth.web.headers import Header
 
 # How much of a message is sent back: it may quote what the caller sent.

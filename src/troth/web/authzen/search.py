@@ -29,10 +29,10 @@ from troth.people import ChoiceIndex
 from troth.people.errors import StaleChoicesError
 from troth.policy.vocabulary import ACTIONS
 from troth.store import StoreUnavailableError
-from troth.web.authzen_callers import cover
-from troth.web.authzen_people import unavailable
-from troth.web.authzen_request import Action, RequestError, ignored, strict_json
-from troth.web.authzen_response import Answer, Refused
+from troth.web.authzen.callers import cover
+from troth.web.authzen.people import unavailable
+from troth.web.authzen.request import Action, RequestError, ignored, strict_json
+from troth.web.authzen.response import Answer, Refused
 from troth.web.headers import Header
 from troth.web.services import CallerRefusedError
 

@@ -6,7 +6,7 @@ more is broader. Fields that bind it (gates, duties, safeguards) point the other
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -155,18 +155,14 @@ _RULES_OF: dict[tuple[str, str], Rule] = {
 
 # --- comparing --------------------------------------------------------------------------------------------------------
 
-_fields_of = cache(msgspec.structs.fields)  # asked anew it resolves every annotation of the class
-
-
-def _fields(value: Any) -> tuple[msgspec.structs.FieldInfo, ...]:
-    kind: Hashable = type(value)
-    return _fields_of(kind)
+# By class. Asked anew, every annotation of the class is resolved again.
+_fields: Callable[[Any], tuple[msgspec.structs.FieldInfo, ...]] = cache(msgspec.structs.fields)
 
 
 def compare_fields(part: str, old: Any, new: Any, before: Version, after: Version) -> tuple[FieldChange, ...]:
     """The fields in which two statements (or entries) differ, in the order of the language."""
     changes = []
-    for field in _fields(new):
+    for field in _fields(type(new)):
         name = field.name
         was, now = getattr(old, name), getattr(new, name)
         if name in _LEFT_OUT or _plain(was) == _plain(now):
@@ -183,7 +179,7 @@ def same_rule(old: Statement, new: Statement) -> bool:
     """Whether two statements differ in nothing but their ids, their words and whether the overview has them."""
     if type(old) is not type(new):
         return False
-    for field in _fields(new):
+    for field in _fields(type(new)):
         if field.name in _LEFT_OUT or field.name == "overview":
             continue
         was, now = getattr(old, field.name), getattr(new, field.name)
@@ -201,14 +197,14 @@ def only_texts(old: Any, new: Any) -> bool:
             and (getattr(old, field.name) is None) == (getattr(new, field.name) is None)
         )
         or field.name in ("says", "details")
-        for field in _fields(new)
+        for field in _fields(type(new))
         if field.name not in _LEFT_OUT
     )
 
 
 def translated_only(old: Any, new: Any, language: str) -> bool:
     """Whether the texts are the same in the policy's language, so that only translations came, went or changed."""
-    for field in _fields(new):
+    for field in _fields(type(new)):
         was, now = getattr(old, field.name), getattr(new, field.name)
         if field.name in _LEFT_OUT or was == now:
             continue

@@ -471,7 +471,7 @@ def test_what_became_of_requests_is_told_in_counts_and_days(hall: Hall) -> None:
     hall.clock.now += 9 * DAY
     hall.staff("desk", first, Answered(by="staff"))
     assert told().state == "kept"
-    assert told().sentence.startswith("1 request was answered in the promised days in the last twelve months")
+    assert told().sentence.startswith("1 request was answered in time in the last twelve months")
     second, _ = hall.send(kind="request", statement="access")
     third, _ = hall.send(kind="request", statement="access")
     taken_back, _ = hall.send(kind="request", statement="erase")
@@ -480,7 +480,7 @@ def test_what_became_of_requests_is_told_in_counts_and_days(hall: Hall) -> None:
     hall.clock.now += 10 * DAY
     assert (told().state, told().since) == ("broken", START + 19 * DAY)
     assert told().sentence == (
-        "2 requests of the last twelve months had no answer in the promised days, the first by 20 May 2016. "
+        "2 requests of the last twelve months had no answer in time, the first by 20 May 2016. "
         "2 wait for an answer yet."
     )
     hall.staff("desk", second, Answered(by="staff"))

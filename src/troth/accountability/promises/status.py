@@ -103,13 +103,13 @@ class Requested(msgspec.Struct, frozen=True, kw_only=True):
             mended = f"{_number(self.answered_late, 'was', 'were')} answered later, the last on {_day(self.mended)}."
             asked = _number(late, "request", "requests")
             first = _day(self.since)
-            told = f"{asked} of the last twelve months had no answer in the promised days, the first by {first}."
+            told = f"{asked} of the last twelve months had no answer in time, the first by {first}."
             parts = (told, waits, mended if self.answered_late else "")
             return " ".join(part for part in parts if part)
         if self.in_time:
             asked = _number(self.in_time, "request was", "requests were")
             more = f" {_number(self.waiting, 'more is', 'more are')} within the time." if self.waiting else ""
-            return f"{asked} answered in the promised days in the last twelve months, and none too late.{more}"
+            return f"{asked} answered in time in the last twelve months, and none too late.{more}"
         if self.waiting:
             asked = _number(self.waiting, "request waits", "requests wait")
             return f"{asked} for an answer, and the time for it is not over."
@@ -305,6 +305,9 @@ def _rests_on(version: Version, statement: Statement) -> tuple[tuple[str, ...], 
             return ("record", "choices"), ("It is in force from the moment it is acknowledged, at every gate.",)
         case Claim():
             return (), ("It is part of the notice only while a signature carries it.",)
+        case Answer() if _is_recourse(statement):
+            said = "What was not answered in time is passed on by itself, and the body has its own way to the cases."
+            return ("record", "registers"), (said,)
         case Answer() if (statement.about or statement.id) in (COMPLAINTS, "recourse"):
             return ("record", COMPLAINTS), ("Each deadline is watched, and what is late is passed on by itself.",)
         case Rights():

@@ -217,8 +217,11 @@ def test_tls_is_verified(certificate: Path) -> None:
         received: list[bytes] = []
 
         def serve() -> None:
-            for _ in range(4):
-                raw, _ = listener.accept()
+            while True:
+                try:
+                    raw, _ = listener.accept()
+                except OSError:
+                    return  # shut down
                 try:
                     with context.wrap_socket(raw, server_side=True) as connection:
                         while part := connection.recv(65536):
@@ -243,6 +246,8 @@ def test_tls_is_verified(certificate: Path) -> None:
         with Client(f"https://localhost:{port}", timeout=30, tls=trusting) as client:
             assert client.decide(*question)
             assert client.decide(*question)
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
 
 
 def test_the_client_comes_without_the_rest() -> None:

@@ -42,7 +42,7 @@ from troth.accountability.complaints.texts import Written, holds
 from troth.accountability.errors import AccountabilityError, CaseError, StaffError
 from troth.accountability.promises.status import Requested
 from troth.accountability.signing import sign
-from troth.accountability.verification import contradictions
+from troth.accountability.verifying.contradictions import contradictions
 from troth.people import open_people
 from troth.policy.history import Policy
 from troth.policy.reading import parse_version

@@ -33,7 +33,7 @@ from troth.accountability.legal.facts import (
 from troth.accountability.legal.requests import hidden
 from troth.accountability.terms import Terms
 from troth.accountability.transparency import report
-from troth.accountability.verification import contradictions
+from troth.accountability.verifying.contradictions import contradictions
 from troth.gates.errors import GateError
 
 NAMES = ("ann", "bob", "cat")

@@ -24,7 +24,7 @@ from troth.accountability.legal.facts import (
     Scope,
 )
 from troth.accountability.legal.requests import hidden
-from troth.accountability.verification import contradictions
+from troth.accountability.verifying.contradictions import contradictions
 from troth.gates.errors import GateError
 from troth.gates.share.wanted import Wanted
 from troth.record.kinds import read_entry

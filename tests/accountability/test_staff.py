@@ -23,7 +23,7 @@ from troth.accountability.signing import (
     signature_holds,
 )
 from troth.accountability.staff import StaffRegister
-from troth.accountability.verification import contradictions
+from troth.accountability.verifying.contradictions import contradictions
 from troth.record.kinds import read_entry
 from troth.record.reader import RecordReader
 from troth.store import open_store

@@ -18,7 +18,7 @@ from troth.accountability.transfer.archive import Manifest, write_archive
 from troth.accountability.transfer.facts import Planned
 from troth.accountability.transfer.transfers import TellingOfTransfers, Transfers
 from troth.accountability.transfer.verifying import Checked, Checking, verify_archive
-from troth.accountability.verification import contradictions
+from troth.accountability.verifying.contradictions import contradictions
 from troth.conditions import Conditions
 from troth.gates.errors import GateError
 from troth.gates.share.files.encrypting import read_key

@@ -21,7 +21,7 @@ from test_legal_pages import Court
 from troth.accountability.errors import CaseError
 from troth.accountability.legal.by_file import ByFile, Handed
 from troth.accountability.legal.facts import Closed, Gag, Gagged, Linked
-from troth.accountability.verification import contradictions
+from troth.accountability.verifying.contradictions import contradictions
 from troth.gates.delivery.endpoints import Endpoints
 from troth.gates.share.files.files import Files
 from troth.gates.share.files.links import LinkError

@@ -114,7 +114,7 @@ def verify() -> None:
 
     What staff signed and what became of legal requests and transfers of the business is held against it, too.
     """
-    from troth.accountability.verification import contradictions
+    from troth.accountability.verifying.contradictions import contradictions
     from troth.record.pinned import read_pinned
     from troth.record.verification import verify_record
     from troth.record.verifier import VerifyError

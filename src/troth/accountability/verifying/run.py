@@ -15,7 +15,7 @@ import msgspec
 from troth.accountability.claims.asking import choices_in_force, record_holds
 from troth.accountability.complaints.counting import on_time, requests_of_rights
 from troth.accountability.promises.status import RIGHTS, Requested, right_test
-from troth.accountability.verification import contradictions
+from troth.accountability.verifying.contradictions import contradictions
 from troth.accountability.verifying.entries import walk
 from troth.accountability.verifying.results import Found, Result, Results, State
 from troth.accountability.verifying.safeguards import encryption_at_rest, firewall, key_rotation, tls

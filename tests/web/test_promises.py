@@ -64,6 +64,8 @@ def test_what_was_not_tested_is_not_called_kept(served: Served) -> None:
     page = served.get("/promises").text
     assert "0 kept, 0 broken" in page
     assert "Nothing was tested yet" in page
+    assert served.state("safeguards")[1] == "The test 'tls' was not done yet."
+    assert served.state("session-encryption")[1] == "Nothing here tests it."  # and there is no such test
 
 
 def test_what_passed_is_kept_until_the_result_is_too_old(served: Served) -> None:

@@ -43,6 +43,10 @@ OF_SAFEGUARDS = {
 }
 COMPLAINTS = "complaints"
 RIGHTS = "rights"
+# All tests that a promise can rest on; that of a right is called after it, too.
+TESTED = frozenset(
+    {*OF_GATES, "choices", COMPLAINTS, RIGHTS, *(test for some in OF_SAFEGUARDS.values() for test in some)}
+)
 
 
 def right_test(id: str) -> str:
@@ -244,7 +248,9 @@ def _state(rests: Sequence[Rests], failing: Mapping[str, datetime]) -> tuple[Sta
     for one in rests:
         if one.state == "unknown":
             if one.result is None:
-                return "not verified", f"The test '{one.name}' was not done yet.", None
+                test = one.name.partition(".")[0]
+                why = f"The test '{test}' was not done yet." if test in TESTED else "Nothing here tests it."
+                return "not verified", why, None
             if not one.fresh:
                 return "not verified", f"The test '{one.name}' was done too long ago.", None
             return "not verified", one.result.sentence, None

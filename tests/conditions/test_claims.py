@@ -34,7 +34,9 @@ from troth.conditions.claims.facts import (
 from troth.conditions.claims.register import ClaimRegister
 from troth.conditions.claims.standing import ClaimStanding, standing
 from troth.decision.point import DecisionPoint
+from troth.notice.pages import find, missing
 from troth.policy.history import Policy
+from troth.policy.reading import parse_version
 from troth.store import Store
 
 DAY = timedelta(days=1)
@@ -139,8 +141,6 @@ def long_policy() -> Policy:
     """A policy whose claim goes on for long, so that the register alone ends it."""
     from register_policy import FIRST
 
-    from troth.policy.reading import parse_version
-
     source = FIRST.replace(", void: {on: 2020-07-16, why: Struck down.}", "").replace("2020-01-01", "2019-01-01")
     return Policy([parse_version(source.encode(), "v.yaml"), parse_version(FIRST.encode(), "w.yaml")])
 
@@ -179,6 +179,31 @@ def test_what_rests_on_a_claim_goes_with_it(store: Store, policy: Policy, clock:
     clock.move(days=98)
     assert register.standing()["shield"].state(clock()) == "lapsed"
     assert not allowed()
+
+
+def test_an_old_version_is_shown_as_it_stood_on_its_first_day(store: Store, clock: Clock) -> None:
+    from register_policy import FIRST, SECOND
+
+    endless = [text.replace(", void: {on: 2020-07-16, why: Struck down.}", "") for text in (FIRST, SECOND)]
+    policy = Policy([parse_version(text.encode(), f"v{number}.yaml") for number, text in enumerate(endless)])
+    register = ClaimRegister(store, policy)
+    clock.now = datetime(2021, 3, 1, tzinfo=UTC)
+
+    def told(address: str) -> bool:
+        page = find(register.apply()[0], address, clock())
+        return page is not None and b"We are in the framework." in page.body
+
+    signed(register)  # for the first time, long after the first version
+    assert told("policy")
+    assert told("policy/versions/2020-01-01")
+    assert told("policy/versions/2021-01-01")
+    first, _ = register.apply()
+    assert not first.versions[0].claims[0].current(datetime(2020, 1, 1, tzinfo=UTC))  # for decisions, nobody signed
+    register.add("shield", Withdrawn(on=clock(), why="We left."), by="olga", act="0" * 64)
+    assert [told("policy"), told("policy/versions/2021-01-01")] == [False, False]  # the one in force is shown as of now
+    assert told("policy/versions/2020-01-01")
+    missed = missing(register.apply()[0], "policy/s/shield", clock())
+    assert (missed.status, b"policy/versions/2020-01-01#shield" in missed.body) == (410, True)
 
 
 def test_staff_are_warned_90_30_and_7_days_ahead(store: Store, policy: Policy, clock: Clock) -> None:

@@ -56,7 +56,7 @@ def gone(policy: Policy, at: datetime, address: str) -> tuple[tuple[str, str], .
     if id == address:
         return ()
     found = []
-    for version in reversed(policy.versions):
+    for version in reversed(policy.archive.versions):
         if version.effective <= at and any(statement.id == id for statement in version.stated_on(version.effective)):
             label = f"{version.statement(id).says.in_(version.language)} (version of {version.id})"
             found.append((f"policy/versions/{version.id}#{id}", label))

@@ -133,6 +133,8 @@ def _found(  # noqa: PLR0917
     if prefixed:
         address, language = rest, first
     shown = language if language in known else known[0]
+    if address.startswith("policy/versions"):
+        policy = policy.archive
 
     def view_of(shown_version: Version, moment: datetime) -> View:
         return View(

@@ -19,14 +19,18 @@ from troth.policy.reading import read_version
 
 
 class Policy:
-    """The versions of one policy, earliest first. Immutable."""
+    """The versions of one policy, earliest first. Immutable.
 
-    __slots__ = ("_effective", "versions")
+    `archive` has them as they are shown when they are old: the same, unless its claims are followed.
+    """
+
+    __slots__ = ("_archive", "_effective", "versions")
 
     versions: tuple[Version, ...]
+    _archive: Policy | None
     _effective: list[datetime]
 
-    def __init__(self, versions: Iterable[Version]) -> None:
+    def __init__(self, versions: Iterable[Version], archive: Policy | None = None) -> None:
         """Order the versions; PolicyError when there are none, two are effective at once, or the ids differ."""
         ordered = tuple(sorted(versions, key=lambda version: version.effective))
         problems = Problems()
@@ -43,6 +47,7 @@ class Policy:
                 problems.add("other-policy", place, message, found=later.policy, allowed=(ordered[0].policy,))
         problems.raise_if_any()
         object.__setattr__(self, "versions", ordered)
+        object.__setattr__(self, "_archive", archive)
         object.__setattr__(self, "_effective", [version.effective for version in ordered])
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -76,6 +81,11 @@ class Policy:
         if problems:
             raise PolicyError(problems)
         return cls(versions)
+
+    @property
+    def archive(self) -> Policy:
+        """The versions as they are shown when they are old."""
+        return self if self._archive is None else self._archive
 
     @property
     def id(self) -> str:

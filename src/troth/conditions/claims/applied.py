@@ -4,14 +4,18 @@ Everything else goes by the dates that a policy gives its claims: the notice, th
 register need not be asked everywhere. It is put into those dates instead, and only ever makes them narrower: what the
 policy does not claim, no register adds. A claim about which nothing was entered goes by the policy alone.
 
+An old version is shown as it stood on its first day, by what was entered until then: a signature of today takes no
+sentence out of the notice of years ago, and neither does it bring one back. Decisions go by the dates of the present.
+
 The dates tell of the present and what is known of the future. `moments` says when they have to be made anew although
 nothing was entered, as when a suspension ends on a day that was set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import msgspec
 
@@ -29,11 +33,22 @@ WHYS = {
 }
 
 
-def applied(policy: Policy, claims: Mapping[str, ClaimStanding], at: datetime) -> Policy:
-    """The policy with its claims as they stand at a moment; the same object if none of them is in the register."""
+Claims = Mapping[str, ClaimStanding]
+
+
+def applied(policy: Policy, claims: Claims, at: datetime, known: Callable[[datetime], Claims] | None = None) -> Policy:
+    """The policy with its claims as they stand at a moment; the same object if none of them is in the register.
+
+    `known` gives the claims as they stood at an earlier moment, for the archive.
+    """
     if not any(claim.id in claims for version in policy.versions for claim in version.claims):
         return policy
-    return Policy(_applied(version, claims, at) for version in policy.versions)
+    now = [_applied(version, claims, at) for version in policy.versions]
+    if known is None:
+        return Policy(now)
+    old = sum(later.effective <= at for _, later in pairwise(policy.versions))
+    then = [_applied(one, known(one.effective), one.effective) for one in policy.versions[:old]]
+    return Policy(now, archive=Policy([*then, *now[old:]]))
 
 
 def moments(claims: Mapping[str, ClaimStanding], at: datetime) -> datetime | None:
@@ -41,7 +56,7 @@ def moments(claims: Mapping[str, ClaimStanding], at: datetime) -> datetime | Non
     return min((moment for one in claims.values() for moment in _turns(one) if moment > at), default=None)
 
 
-def _applied(version: Version, claims: Mapping[str, ClaimStanding], at: datetime) -> Version:
+def _applied(version: Version, claims: Claims, at: datetime) -> Version:
     if not any(claim.id in claims for claim in version.claims):
         return version
     narrowed = {claim.id: _narrowed(claim, claims[claim.id], at) for claim in version.claims if claim.id in claims}

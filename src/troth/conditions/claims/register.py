@@ -50,7 +50,7 @@ class ClaimRegister:
         """The policy with its claims as they stand at a moment, or now, and until when that is so, by what is known."""
         at = at or self.store.clock()
         found = self.standing(at)
-        return applied(self.policy, found, at), moments(found, at)
+        return applied(self.policy, found, at, self.standing), moments(found, at)
 
     def seals(self, at: datetime | None = None) -> tuple[tuple[str, str], ...]:
         """The claims that stand at a moment, or now, by a signature that bears a seal, each with the seal's name."""

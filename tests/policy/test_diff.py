@@ -414,6 +414,19 @@ def test_direction_is_what_the_reference_decides(rng: Random, alike: bool):
     assert found == expected
 
 
+def test_a_duty_that_two_statements_bring_together_is_told():
+    """Who refused nothing, agreed to ads and has a contract is mailed by both versions, by the new one minimised."""
+    old, new = copy.deepcopy(BASE), copy.deepcopy(BASE)
+    shared = {"says": "We mail you.", "data": "contact", "for": "marketing", "unless": "news"}
+    old["uses"] = {"mail": {**shared, "given": "contract"}}
+    new["uses"] = {"mail": {**shared, "given": "contract"}}
+    new["collects"] = {"advertised": {**shared, "only_if": "ads", "must": "minimise"}}
+    found = [effect for change in diff(read(old), read(new)).changes for effect in change.effects]
+    assert [one.now.duties for one in found if (one.kind, one.direction) == ("duty", "narrower")] == [("minimise",)]
+    back = [effect for change in diff(read(new), read(old)).changes for effect in change.effects]
+    assert [one.was.duties for one in back if (one.kind, one.direction) == ("duty", "broader")] == [("minimise",)]
+
+
 # --- the flagship -----------------------------------------------------------------------------------------------------
 
 

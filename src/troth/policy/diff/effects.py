@@ -5,7 +5,9 @@ whether they allow it then, with which duties, and for how long the data may be 
 boxes (data × purposes × recipients × products × moments) so that people can read it.
 
 Gates only ever ask that a choice be *in* or *not out* or that a condition hold, so the weakest way of passing one
-statement's gates decides: if another statement stands then, it stands whenever the first does.
+statement's gates decides: if another statement stands then, it stands whenever the first does. Duties add up over all
+statements that stand. So for duties, and for how long data is kept, the weakest way of passing the gates of an old
+statement and a new one together decides as well: whatever comes or goes at all does so in one of these ways.
 """
 
 from __future__ import annotations
@@ -81,27 +83,50 @@ def _compare(
     def note(kind: str, direction: str, was: Standing, now: Standing) -> None:
         found[_Key(kind, direction, action, was, now, was.statements, now.statements)] = None
 
-    for gates in dict.fromkeys([gates_of(statement) for statement in (*olds, *news)]):
+    alone = dict.fromkeys(gates_of(statement) for statement in (*olds, *news))
+    together = dict.fromkeys(gates_of(old) | gates_of(new) for old in olds for new in news)
+    told: set[tuple[str, str]] = set()  # each direction with a duty, or with "keeps"
+    for gates in (*alone, *(gates for gates in together if gates not in alone)):
         standing_old, standing_new = _standing(olds, gates), _standing(news, gates)
-        if standing_new and not standing_old:
+        if standing_old and standing_new:
+            for key in _changed(action, standing_old, standing_new, told, again=gates in alone):
+                found[key] = None
+        elif standing_new:
             note("allowance", "broader", _stands(olds, nevers), _stands(standing_new, ()))
-        elif standing_old and not standing_new:
+        elif standing_old:
             note("allowance", "narrower", _stands(standing_old, ()), _stands(news, now_nevers))
-        elif standing_old and standing_new:
-            was, now = _duties(standing_old), _duties(standing_new)
-            before, after = _stands(standing_old, ()), _stands(standing_new, ())
-            if lost := [duty for duty in was if duty not in now]:
-                note("duty", "broader", _with_duties(before, lost), after)
-            if gained := [duty for duty in now if duty not in was]:
-                note("duty", "narrower", before, _with_duties(after, gained))
-            if action == "collect":
-                old_keeps, new_keeps = _keeps(standing_old), _keeps(standing_new)
-                was_kept, now_kept = _with_keeps(before, old_keeps), _with_keeps(after, new_keeps)
-                if _longer(new_keeps, old_keeps):
-                    note("retention", "broader", was_kept, now_kept)
-                if _longer(old_keeps, new_keeps):
-                    note("retention", "narrower", was_kept, now_kept)
     return _without_implied(found)
+
+
+def _changed(
+    action: str, olds: Sequence[Allowing], news: Sequence[Allowing], told: set[tuple[str, str]], again: bool
+) -> Iterable[_Key]:
+    """What is allowed with other duties, or kept for another time, where both versions allow it.
+
+    Without `again` only what was not told yet: whoever passes the gates of two statements passes those of each.
+    """
+    before, after = _stands(olds, ()), _stands(news, ())
+
+    def key(kind: str, direction: str, was: Standing, now: Standing) -> _Key:
+        return _Key(kind, direction, action, was, now, was.statements, now.statements)
+
+    def to_tell(direction: str, names: Iterable[str]) -> list[str]:
+        kept = [name for name in names if again or (direction, name) not in told]
+        told.update((direction, name) for name in kept)
+        return kept
+
+    was, now = _duties(olds), _duties(news)
+    if lost := to_tell("broader", [duty for duty in was if duty not in now]):
+        yield key("duty", "broader", _with_duties(before, lost), after)
+    if gained := to_tell("narrower", [duty for duty in now if duty not in was]):
+        yield key("duty", "narrower", before, _with_duties(after, gained))
+    if action == "collect":
+        old_keeps, new_keeps = _keeps(olds), _keeps(news)
+        was_kept, now_kept = _with_keeps(before, old_keeps), _with_keeps(after, new_keeps)
+        if _longer(new_keeps, old_keeps) and to_tell("broader", ["keeps"]):
+            yield key("retention", "broader", was_kept, now_kept)
+        if _longer(old_keeps, new_keeps) and to_tell("narrower", ["keeps"]):
+            yield key("retention", "narrower", was_kept, now_kept)
 
 
 def _without_implied(found: Iterable[_Key]) -> list[_Key]:

@@ -88,7 +88,7 @@ class Model:
         self.at = at
         self.held: dict[tuple[str, str], set[str]] = {}  # recipient and pseudonym: the statements
         self.of: dict[tuple[str, str], str] = {}  # the id of the person at that time
-        self.on_page: set[tuple[str, str]] = set()  # what a partner may learn beside that
+        self.on_page: dict[str, set[str]] = {}  # whom a partner may learn of beside that: pseudonyms that they ever had
         self.erased: set[str] = set()
         policy = at.gated.people.policy
         self.statements: dict[str, Shares] = {one.id: one for one in policy.versions[-1].shares}
@@ -112,7 +112,14 @@ class Model:
         """Whether a recipient may have been told at all."""
         if kind == "erasure":
             return self.of.get((recipient, pseudonym)) in self.erased
-        return (recipient, pseudonym) in self.held or (recipient, pseudonym) in self.on_page
+        on_page = recipient == PARTNER and any(pseudonym in ever for ever in self.on_page.values())
+        return (recipient, pseudonym) in self.held or on_page
+
+    def look(self) -> None:
+        """Take notice of who became one with somebody else, and has another pseudonym now."""
+        for name, ever in self.on_page.items():
+            if self.at.gated.people.find(Identifier("account", name)) is not None:
+                ever.add(self.at.pseudonym(PARTNER, name))
 
 
 def take(at: Followed, model: Model, step: tuple[Any, ...]) -> None:
@@ -129,7 +136,7 @@ def take(at: Followed, model: Model, step: tuple[Any, ...]) -> None:
         case ("choose", name, choice, state, product):
             people.choose(Identifier("account", name), {choice: state}, how="page", product=product)
             if product == "gotomeeting" and state == "out":
-                model.on_page.add((PARTNER, at.pseudonym(PARTNER, name)))
+                model.on_page.setdefault(name, set())
         case ("merge", name, other):
             people.link(Identifier("account", name), Identifier("account", other))
         case ("erase", name):
@@ -161,6 +168,7 @@ def test_who_holds_data_learns_of_it_and_nobody_else_learns_anything(seed: int) 
                 take(at, model, one)
             except UnknownPersonError:
                 continue
+            model.look()
             told = {(recipient, kind, pseudonym) for recipient, kind, pseudonym, _ in at.told()}
             assert all(model.may(*each) for each in told), told
             if one[0] == "run":

@@ -48,6 +48,12 @@ class Ending:
                     self._queue.put_off(unit, job, again, tries=job.tries + 1, reply=short(reply))
         self._fail(unit, failures)
 
+    def sent(self, unit: Unit, jobs: Sequence[Job]) -> None:
+        """All of these were handed over."""
+        for job in jobs:
+            self._destinations.took(job.destination)
+        self._queue.remove_sent(unit, jobs)
+
     def unavailable(self, unit: Unit, jobs: Sequence[Job], error: Exception) -> None:
         """Upstream was not there, or the connection broke: the message is not to blame."""
         overdue: list[tuple[Job, Reply]] = []

@@ -16,6 +16,7 @@ from troth.gates.mail.sending.backoff import Destinations
 from troth.gates.mail.sending.bouncing import status_of
 from troth.gates.mail.sending.conversation import LostError, Reply
 from troth.gates.mail.sending.ending import Ending
+from troth.gates.mail.sending.handed_over import HandedOver
 from troth.gates.mail.sending.handing import Outgoing, UnavailableError, Upstream, WithheldError
 from troth.gates.mail.sending.looking import LastLook, Looking
 from troth.gates.mail.sending.queue import LEASE, Job, Queue
@@ -68,6 +69,7 @@ class Relay:
         self._pause = 0.0
         self._closed_until = 0.0
         self._looking = Looking(queue, verdicts)
+        self._handed_over = HandedOver(lambda jobs: self._write(partial(self._ending.sent, jobs=jobs)))
 
     # --- from the side of acceptance ----------------------------------------------------------------------------------
 
@@ -208,7 +210,9 @@ class Relay:
         return [job for job in jobs if job.id not in resting]
 
     async def _noted(self, jobs: Sequence[Job], withheld: dict[int, str], replies: Sequence[Reply]) -> None:
-        if withheld or replies:
+        if replies and all(reply.accepted for reply in replies):
+            await self._handed_over.note(jobs)
+        elif withheld or replies:
             await self._write(partial(self._ending.note, jobs=jobs, withheld=withheld, replies=replies))
         if self._bounced is not None:
             for job, reply in zip(jobs, replies, strict=False):

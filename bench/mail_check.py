@@ -73,8 +73,8 @@ def batch(size: int, count: int, turn: int) -> list[str]:
 
 def read(store: Store, keys: list[bytes]) -> None:
     """The bare read."""
-    with store.read() as connection:
-        read_suppressed(connection, keys)
+    with store.glance() as glance:
+        read_suppressed(glance, keys)
 
 
 def main(count: int = 1_000_000) -> None:

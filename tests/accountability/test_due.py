@@ -158,6 +158,12 @@ def test_the_next_step_of_a_request(one: RequestStanding, command: str) -> None:
     assert found.about == LEG
 
 
+def test_a_request_is_not_closed_while_its_file_is_there_to_be_fetched() -> None:
+    one = request(approved_at=T0, released=("dis_1",))
+    assert commands(due_of_legal([one], TERMS, T0, fetching={LEG})) == ["legal show"]
+    assert commands(due_of_legal([one], TERMS, T0, fetching={"another"})) == ["legal close"]
+
+
 def test_a_request_that_is_done_with_needs_nothing() -> None:
     assert not list(due_of_legal([request(refused="no"), request(closed=True)], TERMS, T0))
 

@@ -100,13 +100,17 @@ def at(served: Choosing) -> Iterator[Answering]:
 def test_the_authority_fetches_what_was_released_once(at: Answering) -> None:
     id = at.gagged()
     disclosure, handed = at.release(id)
+    closing = f"troth legal close {id}"
+    assert closing not in at.page(id)  # it would stop the file
     assert at.files.make_next() == disclosure
+    assert closing not in at.page(id)
     assert at.fetch(handed, "troth_fetch_0123456789abcdef_" + "A" * 43).status_code == 401
     answer = at.fetch(handed)
     assert answer.status_code == 200, answer.text
     (line,) = pyrage.decrypt(answer.content, [at.identity]).splitlines()
     assert json.loads(line)["data"] == {"identity.name": "Ann"}
     assert at.fetch(handed).json()["error"] == "used"
+    assert closing in at.page(id)
     one = at.court.desk.requests.find(id)
     assert (one.state, one.released) == ("released", (disclosure,))
     assert contradictions(at.court.served.log.store) == []

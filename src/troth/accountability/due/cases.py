@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from troth.accountability.due.due import Due, Level, level_of, many
@@ -21,13 +21,15 @@ def due_of_legal(
     *,
     ready: Mapping[str, int] | None = None,
     waiting: Mapping[str, int] | None = None,
+    fetching: Collection[str] = (),
 ) -> Iterator[Due]:
     """What is due of legal requests: the next step of each, gags that end, and persons to be told.
 
-    `ready` is of how many persons each allows a release now, `waiting` how many of each are to be told now.
+    `ready` is of how many persons each allows a release now, `waiting` how many of each are to be told now, `fetching`
+    of which a file was released that its authority may still fetch.
     """
     for one in requests:
-        step = next_step(one, terms, at, None if ready is None else ready.get(one.id, 0))
+        step = next_step(one, terms, at, None if ready is None else ready.get(one.id, 0), one.id in fetching)
         if step is not None:
             what, command = step
             when = due_by(one, terms)
@@ -51,10 +53,13 @@ def due_by(one: RequestStanding, terms: Terms) -> datetime | None:
     return min((day for day in days if day is not None), default=None)
 
 
-def next_step(one: RequestStanding, terms: Terms, at: datetime, ready: int | None = None) -> tuple[str, str] | None:
+def next_step(
+    one: RequestStanding, terms: Terms, at: datetime, ready: int | None = None, fetching: bool = False
+) -> tuple[str, str] | None:
     """What staff does next about a request, and by which command; None where nothing is left to be done.
 
     `ready` is of how many persons it allows a release now; None: that is not known, and it is taken to be all.
+    `fetching`: a file of it may still be fetched, which closing it would stop.
     """
     id, state = one.id, one.state
     if state in ("refused", "closed"):
@@ -82,6 +87,8 @@ def next_step(one: RequestStanding, terms: Terms, at: datetime, ready: int | Non
             )
         what = f"Approve or refuse it. {len(one.approvers)} of {APPROVERS} approved it as its scope stands."
         return what, f"troth legal approve {id} {AS}"
+    if state == "released" and fetching:
+        return "Its file is still there to be fetched, which closing it would stop.", f"troth legal show {id}"
     if state == "released":
         return "Something was released. Close it once nothing more is to be.", f"troth legal close {id} {AS}"
     why = one.releasable(terms, at)

@@ -35,7 +35,7 @@ from troth.conditions.register import Register
 from troth.gates.delivery.deliveries import Deliveries
 from troth.gates.following.following import list_follow_ups
 from troth.gates.share.files.recipient_keys import RecipientKeys
-from troth.gates.share.files.row import EVERY, read_row
+from troth.gates.share.files.row import EVERY, read_row, unfetched
 from troth.policy.history import Policy
 from troth.store import Store
 from troth.store.schema import disclosure_files, endpoints, from_micros, mail_queue
@@ -80,12 +80,14 @@ class DueOfStaff:
         at = self._store.clock()
         requests = list(self._requests.standing().values())
         approved = [one for one in requests if one.state == "approved"]
+        there = unfetched(self._store)
         yield from due_of_legal(
             requests,
             self._terms,
             at,
             ready={one.id: ready(self._requests, one, self._terms, at) for one in approved},
             waiting={one.id: len(to_be_told(self._requests, one, at)) for one in requests},
+            fetching={one.id for one in requests if not there.isdisjoint(one.released)},
         )
         yield from due_of_transfers(self._transfers.standing().values(), at)
         yield from due_of_complaints(complaint_standing(self._complaints.facts()).values(), at)

@@ -29,7 +29,7 @@ from troth.gates.following.following import list_follow_ups
 from troth.gates.share.disclosure import Disclosure
 from troth.gates.share.files.links import Links
 from troth.gates.share.files.recipient_keys import RecipientKeys
-from troth.gates.share.files.row import look
+from troth.gates.share.files.row import look, unfetched
 from troth.gates.share.register import Register
 from troth.notice.view import Published, View, render_from
 from troth.people import People
@@ -146,9 +146,10 @@ class DeskRoutes:
     def requests(self, asked: Asked) -> bytes:
         """`/desk/legal`: every request, those first of which something is due."""
         at, staff = self._store.clock(), self._staff.everybody()
-        lines = []
+        lines, there = [], unfetched(self._store)
         for one in reversed(list(self._requests.standing().values())):
-            step = step_of(one, self._terms, at, staff, ready(self._requests, one, self._terms, at))
+            fetching = not there.isdisjoint(one.released)
+            step = step_of(one, self._terms, at, staff, ready(self._requests, one, self._terms, at), fetching)
             lines.append((one, step, one.gagged(at)))
         never = datetime.max.replace(tzinfo=UTC)
         lines.sort(key=lambda line: (line[1] is None, (line[1] and line[1].when) or never))
@@ -167,7 +168,10 @@ class DeskRoutes:
         return self._page(
             "case.html", f"desk/legal/{one.id}",
             one=one, names=names, states=STATES, approvers=APPROVERS,
-            step=step_of(one, self._terms, at, staff, ready(self._requests, one, self._terms, at)),
+            step=step_of(
+                one, self._terms, at, staff, ready(self._requests, one, self._terms, at),
+                not unfetched(self._store).isdisjoint(one.released),
+            ),
             gagged=one.gagged(at), gag_of=gag_of, lines=lines_of(facts, names),
             waiting=len(to_be_told(self._requests, one, at)),
             here=len(set(self._requests.ledger.persons(one.id).values())),

@@ -105,9 +105,11 @@ def _state_of(link: Link, at: datetime) -> str:
     return f"open until {until}" if state == "open" else state
 
 
-def step_of(one: RequestStanding, terms: Terms, at: datetime, staff: Iterable[Staff], ready: int | None) -> Step | None:
+def step_of(  # noqa: PLR0917 - called in one place
+    one: RequestStanding, terms: Terms, at: datetime, staff: Iterable[Staff], ready: int | None, fetching: bool
+) -> Step | None:
     """The next step of a request, None where nothing is left to be done."""
-    found = next_step(one, terms, at, ready)
+    found = next_step(one, terms, at, ready, fetching)
     if found is None:
         return None
     what, command = found

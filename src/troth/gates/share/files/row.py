@@ -35,6 +35,7 @@ OVER = (
     .where(disclosure_files.c.state == "ready", disclosure_files.c.keep_until <= bindparam("now"))
     .order_by(disclosure_files.c.disclosure)
 )
+UNFETCHED = select(disclosure_files.c.disclosure).where(disclosure_files.c.state.in_(("waiting", "making", "ready")))
 READY = select(*COLUMNS).where(disclosure_files.c.state == "ready").order_by(disclosure_files.c.disclosure)
 UNDER = select(disclosures.c.under).where(disclosures.c.id == bindparam("of_id"))
 ADD = disclosure_files.insert().values({column.name: bindparam(column.name) for column in COLUMNS})
@@ -113,6 +114,12 @@ def row_in(unit: Unit, disclosure: str) -> FileRow | None:
     """The file of a disclosure, in a unit of work."""
     rows = unit.rows(ONE, {"of_disclosure": disclosure})
     return read_row(rows[0]) if rows else None
+
+
+def unfetched(store: Store) -> frozenset[str]:
+    """The disclosures whose file may still be fetched, made or to be made. StoreUnavailableError."""
+    with store.read() as connection:
+        return frozenset(str(id) for id in connection.execute(UNFETCHED).scalars())
 
 
 def look(store: Store, disclosure: str) -> FileRow | None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from troth.cli import app
 from troth.cli import terminal as consoles
-from troth.cli.settings import KEYS
+from troth.cli.settings import KEYS, flagship
 
 WIDTH, HEIGHT = 120, 50
 
@@ -46,6 +46,13 @@ def refusal(*arguments: str) -> str:
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
     return err
+
+
+def laid_out(place: Path, more: str = "") -> Path:
+    """A place with the flagship's policy, not published yet, and its configuration with some more lines."""
+    shutil.copytree(flagship(), place / "policy")
+    (place / "troth.toml").write_text(f'policy = "policy"\nlog = "acme.example/log"\n{more}')
+    return place
 
 
 def settle(place: Path, patched: pytest.MonkeyPatch) -> None:

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
-from terminal import troth
-
-from troth.cli.settings import KEYS, flagship
+from terminal import laid_out, settle, troth
 
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    for key in KEYS:
-        monkeypatch.delenv(f"TROTH_{key.upper()}", raising=False)
-    shutil.copytree(flagship(), tmp_path / "policy")
-    (tmp_path / "troth.toml").write_text('policy = "policy"\nlog = "acme.example/log"\n')
-    return tmp_path
+    settle(tmp_path, monkeypatch)
+    return laid_out(tmp_path)
 
 
 def test_the_command_that_it_prints_verifies_what_it_wrote(place: Path) -> None:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 import pyrage
 import pytest
-from terminal import troth
+from terminal import copied, laid_out, lines, settle, troth
 
 from troth.cli import terminal
 from troth.cli.opening import opened_vault
-from troth.cli.settings import KEYS, flagship
 from troth.people import Identifier
 from troth.vault import NewItem, Origin
 
@@ -25,12 +23,11 @@ ORIGIN = Origin("registration", "citrix-online", "2017-02-01", "gotomeeting", "r
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A place with a published policy and somebody's data, to be copied."""
-    place = tmp_path_factory.mktemp("published")
-    shutil.copytree(flagship(), place / "policy")
-    (place / "troth.toml").write_text('policy = "policy"\nlog = "acme.example/log"\nlegal_ahead = 0\n')
+    place = laid_out(tmp_path_factory.mktemp("published"), "legal_ahead = 0\n")
     (place / "order.pdf").write_bytes(b"a paper")
     with pytest.MonkeyPatch.context() as patched:
         settle(place, patched)
+        patched.setenv("XDG_CONFIG_HOME", str(place / "config"))
         assert troth("publish")[0] == 0
         with opened_vault(write=True) as vault:
             for name in ("ann", "bob"):
@@ -49,25 +46,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def place(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    place = tmp_path / "place"
-    shutil.copytree(published, place)
-    settle(place, monkeypatch)
-    monkeypatch.setattr(terminal.out, "_width", 160)
+    place = copied(published, tmp_path, monkeypatch, 160)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(place / "config"))
     monkeypatch.setattr(terminal.err, "_width", 400)
     return place
-
-
-def settle(place: Path, patched: pytest.MonkeyPatch) -> None:
-    patched.chdir(place)
-    patched.setenv("XDG_CONFIG_HOME", str(place / "config"))
-    for key in KEYS:
-        patched.delenv(f"TROTH_{key.upper()}", raising=False)
-
-
-def lines(*arguments: str) -> str:
-    code, out, err = troth(*arguments)
-    assert code == 0, (arguments, out, err)
-    return out
 
 
 def commands() -> list[list[str]]:

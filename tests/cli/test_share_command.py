@@ -8,10 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from terminal import troth
+from terminal import settle, troth
 
 from troth.cli.opening import opened_vault
-from troth.cli.settings import KEYS, flagship
 from troth.conditions.facts import Contract, Profile
 from troth.conditions.register import Register
 from troth.decision.point import DecisionPoint
@@ -23,14 +22,12 @@ PAY = ("--for", "service.payment", "--data", "payment.card")
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A place with a published policy, the cards of three persons, and the processor under contract."""
     place = tmp_path_factory.mktemp("prepared")
-    shutil.copytree(flagship(), place / "policy")
-    (place / "troth.toml").write_text('policy = "policy"\nlog = "acme.example/log"\n')
+    shutil.copytree(published, place, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patched:
         settle(place, patched)
-        assert troth("publish")[0] == 0
         with opened_vault(write=True) as vault:
             collecting = Collecting(vault, DecisionPoint(vault.people.policy))
             for number in range(3):
@@ -52,12 +49,6 @@ def place(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     shutil.copytree(prepared, place)
     settle(place, monkeypatch)
     return place
-
-
-def settle(place: Path, patched: pytest.MonkeyPatch) -> None:
-    patched.chdir(place)
-    for key in KEYS:
-        patched.delenv(f"TROTH_{key.upper()}", raising=False)
 
 
 def test_persons_at_once() -> None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyrage
 import pytest
-from terminal import troth
+from terminal import laid_out, lines, settle, troth
 
 from troth.cli import terminal
 from troth.cli.opening import opened_vault
-from troth.cli.settings import KEYS, flagship
 from troth.people import Identifier
 from troth.store import store as store_module
 from troth.vault import NewItem, Origin
@@ -22,13 +20,10 @@ from troth.vault import NewItem, Origin
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(flagship(), tmp_path / "policy")
-    (tmp_path / "troth.toml").write_text('policy = "policy"\nlog = "acme.example/log"\n')
+    laid_out(tmp_path)
     (tmp_path / "contract.pdf").write_bytes(b"a paper")
-    monkeypatch.chdir(tmp_path)
+    settle(tmp_path, monkeypatch)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for key in KEYS:
-        monkeypatch.delenv(f"TROTH_{key.upper()}", raising=False)
     monkeypatch.setattr(terminal.out, "_width", 160)
     identity = pyrage.x25519.Identity.generate()
     (tmp_path / "buyer.key").write_text(f"# a key\n{identity}\n")
@@ -46,12 +41,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lines("staff", "add", "otto", "--role", "officer")
     lines("recipient", "propose", "buyer", "--kind", "third_party.successor", "--name", "Buyer Inc.")
     return tmp_path
-
-
-def lines(*arguments: str) -> str:
-    code, out, err = troth(*arguments)
-    assert code == 0, (arguments, out, err)
-    return out
 
 
 def test_from_the_plan_to_the_verified_archive(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

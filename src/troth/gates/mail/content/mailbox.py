@@ -12,6 +12,7 @@ from email.header import decode_header
 
 import msgspec
 
+from troth.gates.mail.content.comments import without_comments
 from troth.gates.mail.errors import MailError
 
 _WORD = r'(?:[^\s()<>\[\]:;@\\,."\x00-\x1f\x7f]+|"(?:[^"\\\x00-\x1f\x7f]|\\[ -~])*")'
@@ -35,7 +36,9 @@ class Mailbox(msgspec.Struct, frozen=True):
 
 def read_mailbox(text: str, field: str = "From") -> Mailbox:
     """The one mailbox of an unfolded field. MailError 550 5.6.0: there is none, or more than one could be read."""
-    bare = _without_comments(text, field)
+    bare = without_comments(text, stray=False)
+    if bare is None:
+        raise MailError(550, "5.6.0", f"A comment or a quotation in {field} does not end, or ends twice.")
     match = _NAMED.match(bare) or _BARE.match(bare)
     if match is None:
         raise MailError(550, "5.6.0", _why_not(bare, field))
@@ -77,37 +80,6 @@ def decode_words(text: str, field: str) -> str:
     if re.search(r"[\x00-\x1f\x7f\u2028\u2029]", shown):
         raise MailError(550, "5.6.0", f"An encoded word in {field} hides a control character.")
     return shown
-
-
-def _without_comments(text: str, field: str) -> str:
-    """The text with each comment as one space. Comments nest, and do not begin within quotes or angle brackets."""
-    if "(" not in text and ")" not in text:
-        return text
-    kept: list[str] = []
-    depth, quoted, at = 0, False, 0
-    while at < len(text):
-        one = text[at]
-        if one == "\\" and (quoted or depth):
-            kept.append("" if depth else text[at : at + 2])
-            at += 2
-            continue
-        if one == '"' and not depth:
-            quoted = not quoted
-        elif one == "(" and not quoted:
-            depth += 1
-        elif one == ")" and not quoted:
-            depth -= 1
-            kept.append(" ")
-            if depth < 0:
-                break
-            at += 1
-            continue
-        if not depth:
-            kept.append(one)
-        at += 1
-    if depth or quoted:
-        raise MailError(550, "5.6.0", f"A comment or a quotation in {field} does not end, or ends twice.")
-    return "".join(kept)
 
 
 def _why_not(text: str, field: str) -> str:

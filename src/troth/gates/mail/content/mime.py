@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from troth.gates.mail.content.comments import without_comments
 from troth.gates.mail.errors import MailError
 
 _TOKEN = r"[^\s()<>@,;:\\\"/\[\]?=\x00-\x1f\x7f]+"  # noqa: S105 - the tokens of RFC 2045, no secret
@@ -77,25 +78,7 @@ def _parameters(text: str, at: int, field: str) -> dict[str, str]:
 
 def _no_comments(text: str) -> str:
     """The text without comments; those within quotes are none. MailError: one does not end."""
-    if "(" not in text:
-        return text.strip()
-    kept, depth, quoted, at = [], 0, False, 0
-    while at < len(text):
-        one = text[at]
-        if one == "\\" and (quoted or depth):
-            kept.append("" if depth else text[at : at + 2])
-            at += 2
-            continue
-        if one == '"' and not depth:
-            quoted = not quoted
-        if not quoted and one == "(":
-            depth += 1
-        elif not quoted and one == ")" and depth:
-            depth -= 1
-            one = " "
-        if not depth:
-            kept.append(one)
-        at += 1
-    if depth or quoted:
+    bare = without_comments(text, stray=True)
+    if bare is None:
         raise MailError(550, "5.6.0", f"A comment or a quotation does not end: {text[:60]!r}.")
-    return "".join(kept).strip()
+    return bare.strip()

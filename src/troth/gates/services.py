@@ -24,7 +24,6 @@ import msgspec
 from sqlalchemy import Connection, bindparam, or_, select
 
 from troth.gates.scope import Scope
-from troth.policy.vocabulary import Vocabulary
 from troth.record.commitment import new_event
 from troth.record.kinds import make_entry
 from troth.record.log import append
@@ -78,22 +77,6 @@ class ServiceKey(msgspec.Struct, frozen=True):
     rotated_at: datetime | None = None
     overlap_until: datetime | None = None
     revoked_at: datetime | None = None
-
-    def allows(
-        self,
-        vocabulary: Vocabulary,
-        *,
-        action: str,
-        data: str,
-        purpose: str | None,
-        product: str | None,
-        recipient: str | None = None,
-    ) -> bool:
-        """Whether the scope covers a question; `Scope.refusal` says why not."""
-        why = self.scope.refusal(
-            vocabulary, action=action, data=data, purpose=purpose, product=product, recipient=recipient
-        )
-        return why is None
 
 
 class ServiceKeys:

@@ -165,18 +165,19 @@ class DeskRoutes:
         names = {each.id: each.name for each in staff}
         facts = [fact for fact in self._requests.facts() if fact.subject == one.id]
         made = [found for id in one.released if (found := self._disclosures.one(id)) is not None]
+        files = [self._file(each, at) for each in made if each.channel == "file"]
         return self._page(
             "case.html", f"desk/legal/{one.id}",
             one=one, names=names, states=STATES, approvers=APPROVERS,
             step=step_of(
                 one, self._terms, at, staff, ready(self._requests, one, self._terms, at),
-                not unfetched(self._store).isdisjoint(one.released),
+                any(file.waits for file in files),
             ),
             gagged=one.gagged(at), gag_of=gag_of, lines=lines_of(facts, names),
             waiting=len(to_be_told(self._requests, one, at)),
             here=len(set(self._requests.ledger.persons(one.id).values())),
             made=[(each, self._disclosures.batches(each.id)) for each in made],
-            files=[self._file(each, at) for each in made if each.channel == "file"],
+            files=files,
             has_key=self._keys.public(one.received.authority) is not None,
             authority=self._names().get(one.received.authority, one.received.authority),
         )  # fmt: skip

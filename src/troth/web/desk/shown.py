@@ -35,7 +35,7 @@ from troth.accountability.staff import Staff
 from troth.accountability.terms import Terms
 from troth.conditions.claims.standing import ClaimStanding
 from troth.gates.share.files.links import Link
-from troth.gates.share.files.row import FileRow
+from troth.gates.share.files.row import TO_FETCH, FileRow
 from troth.notice import words
 from troth.policy.model import Claim
 
@@ -96,7 +96,7 @@ def file_line(disclosure: str, row: FileRow | None, links: Iterable[Link], at: d
     elif row is not None and row.state == "waiting" and row.why:
         told = f"{told} {row.why}"
     shown = tuple((one.created_by, _state_of(one, at)) for one in links)
-    return FileLine(disclosure, told, state in ("waiting", "making", "ready"), shown)
+    return FileLine(disclosure, told, state in TO_FETCH, shown)
 
 
 def _state_of(link: Link, at: datetime) -> str:

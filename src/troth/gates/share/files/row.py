@@ -23,6 +23,7 @@ from troth.store.schema import disclosure_files, disclosures, from_micros, to_mi
 
 State = Literal["waiting", "making", "ready", "fetched", "expired", "stopped"]
 STATES: tuple[State, ...] = get_args(State)
+TO_FETCH: tuple[State, ...] = ("waiting", "making", "ready")  # there, or to be there, until it is fetched
 
 KEPT = timedelta(days=7)  # how long a file waits to be fetched, and a link opens, unless it is said otherwise
 
@@ -35,7 +36,7 @@ OVER = (
     .where(disclosure_files.c.state == "ready", disclosure_files.c.keep_until <= bindparam("now"))
     .order_by(disclosure_files.c.disclosure)
 )
-UNFETCHED = select(disclosure_files.c.disclosure).where(disclosure_files.c.state.in_(("waiting", "making", "ready")))
+UNFETCHED = select(disclosure_files.c.disclosure).where(disclosure_files.c.state.in_(TO_FETCH))
 READY = select(*COLUMNS).where(disclosure_files.c.state == "ready").order_by(disclosure_files.c.disclosure)
 UNDER = select(disclosures.c.under).where(disclosures.c.id == bindparam("of_id"))
 ADD = disclosure_files.insert().values({column.name: bindparam(column.name) for column in COLUMNS})

@@ -86,6 +86,8 @@ def test_the_how_to_runs(place: Path) -> None:
 
 def test_nothing_comes_out_before_two_approved_it(place: Path) -> None:
     request = walk("approve")
+    assert "Did you mean mary?" in troth("legal", "release", request, "--out", "answer.jsonl", "--as", "marry")[2]
+    assert not (place / "answer.jsonl").exists()
     code, _, err = troth("legal", "release", request, "--out", "answer.jsonl", "--as", "dora")
     assert (code, "It is under review." in err) == (2, True)
     assert not (place / "answer.jsonl").exists()

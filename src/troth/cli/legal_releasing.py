@@ -77,21 +77,22 @@ def link(
 
 def _write_here(id: str, file: Path, as_: str | None, key: Path | None) -> None:
     """Release into a new file of JSON Lines, which is not there when nothing was released."""
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        fail(f"{file} cannot be written: {error.strerror}.", "Name a new file.")
-    with os.fdopen(descriptor, "wb") as written, opened_desk(write=True) as (desk, vault):
+    with opened_desk(write=True) as (desk, vault):
         signer = signer_of(vault.store, as_, key)
         try:
-            with opened_sharing(vault) as sharing:
-                one, shared = desk.release(signer, id, sharing)
-                for batch in range(1, shared.batches + 1):
-                    for person in sharing.contents(shared.id, batch).persons:
-                        written.write(msgspec.json.encode(person) + b"\n")
-        except BaseException:
-            file.unlink()
-            raise
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            fail(f"{file} cannot be written: {error.strerror}.", "Name a new file.")
+        with os.fdopen(descriptor, "wb") as written:
+            try:
+                with opened_sharing(vault) as sharing:
+                    one, shared = desk.release(signer, id, sharing)
+                    for batch in range(1, shared.batches + 1):
+                        for person in sharing.contents(shared.id, batch).persons:
+                            written.write(msgspec.json.encode(person) + b"\n")
+            except BaseException:
+                file.unlink()
+                raise
     out.print(f"{shared.released} values of {shared.persons} persons went to '{shared.recipient}' by {shared.id}.")
     out.print(f"They are in {file}. '{one.id}' is {one.state}.")
 

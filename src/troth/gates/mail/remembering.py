@@ -34,18 +34,18 @@ FORGET = mail_sent.delete().where(
 
 def forget(store: Store, kept: timedelta = KEPT, *, at_once: int = AT_ONCE) -> int:
     """Delete the lines that are older than this; how many. It may be called every second. StoreUnavailableError."""
-    deleted, after = 0, -1
+    deleted, after, at_most = 0, -1, 1  # mostly the oldest line is not over yet, and then none is
     while True:
         before = to_micros(store.clock() - kept)
         with store.read() as connection:
-            rows = connection.execute(OLDEST, {"after": after, "at_most": at_once}).all()
+            rows = connection.execute(OLDEST, {"after": after, "at_most": at_most}).all()
         over = [row for row in rows if row.at < before]
         if any(row.state != "queued" for row in over):
             part = {"after": after, "up_to": over[-1].leaf, "before": before}
             deleted += store.write(partial(_delete, part=part))
-        if len(over) < at_once:
+        if len(over) < at_most:
             return deleted
-        after = over[-1].leaf
+        after, at_most = over[-1].leaf, at_once
 
 
 def _delete(unit: Unit, part: dict[str, int]) -> int:

@@ -22,7 +22,7 @@ def verify(
     ] = None,
     port: Annotated[
         list[int] | None,
-        typer.Option("--port", help="A port of this machine that may answer to others; may be repeated"),
+        typer.Option("--port", min=1, max=65535, help="A port that may answer to others; may be repeated"),
     ] = None,
 ) -> None:
     """Test the record, the registers and the safeguards. Ends with 1 if a test fails.
